@@ -1,0 +1,109 @@
+"""Reads settings from the environment, and from ``.local/env`` where a variable is unset.
+
+``make up`` writes ``.local/env``, so ``manage.py`` works beside a running stack without exports.
+``ENV_FILE`` names another file; an empty ``ENV_FILE`` means none.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+
+
+def _from_file() -> dict[str, str]:
+    name = os.environ.get("ENV_FILE", str(BASE_DIR / ".local" / "env"))
+    path = Path(name)
+    if not name or not path.is_file():
+        return {}
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {key: value for key, _, value in pairs}
+
+
+_FILE = _from_file()
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable, the file's value, or the default."""
+    return os.environ.get(name) or _FILE.get(name, default)
+
+
+def _parsed(name: str, default: T, parse: Callable[[str], T], wanted: str) -> T:
+    raw = text(name)
+    if not raw:
+        return default
+    try:
+        return parse(raw)
+    except ValueError:
+        message = f"{name} must be {wanted}, not {raw!r}"
+        raise ImproperlyConfigured(message) from None
+
+
+def whole(name: str, default: int) -> int:
+    """Return an integer variable.
+
+    :raises ImproperlyConfigured: if it is set to anything else
+    """
+    return _parsed(name, default, int, "a whole number")
+
+
+def seconds(name: str, default: float) -> float:
+    """Return a duration in seconds.
+
+    :raises ImproperlyConfigured: if it is not a number above zero
+    """
+
+    def parse(raw: str) -> float:
+        value = float(raw)
+        if not 0 < value < float("inf"):
+            raise ValueError
+        return value
+
+    return _parsed(name, default, parse, "a number of seconds above zero")
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Return an on/off variable (``1``, ``0``, ``true``, ``false``).
+
+    :raises ImproperlyConfigured: if it is set to anything else
+    """
+    words = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+
+    def parse(raw: str) -> bool:
+        if raw.lower() not in words:
+            raise ValueError
+        return words[raw.lower()]
+
+    return _parsed(name, default, parse, "1 or 0")
+
+
+def names(name: str, default: str) -> list[str]:
+    """Return a comma-separated list without its empty items."""
+    return [item.strip() for item in text(name, default).split(",") if item.strip()]
+
+
+def database(url: str) -> dict[str, object]:
+    """Translate a database URL into Django's form.
+
+    :raises ImproperlyConfigured: if the scheme is neither ``postgresql`` nor ``sqlite``
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(parts.path[1:])}
+    if parts.scheme not in {"postgresql", "postgres"}:
+        message = "DATABASE_URL must start with postgresql:// or sqlite://"
+        raise ImproperlyConfigured(message)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path[1:]),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or 5432),
+    }

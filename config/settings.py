@@ -1,0 +1,165 @@
+"""The one settings file. What differs by place comes from the environment (`docs/settings.md`)."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config import environment
+
+BASE_DIR = environment.BASE_DIR
+
+DEBUG = environment.flag("DEBUG", default=False)
+SECRET_KEY = environment.text("SECRET_KEY")
+if not SECRET_KEY:
+    if not DEBUG:
+        message = "SECRET_KEY is not set; make one with `openssl rand -hex 32`"
+        raise ImproperlyConfigured(message)
+    SECRET_KEY = "for development only, never for a server"  # noqa: S105
+ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+if not DEBUG and "*" in ALLOWED_HOSTS:
+    message = "ALLOWED_HOSTS may not be * when DEBUG is off"
+    raise ImproperlyConfigured(message)
+PORT = environment.whole("PORT", 8005)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "core",
+    "ledger",
+    "outbox",
+    "gateways",
+    "payments",
+    "webhooks",
+    "dispatcher",
+    "config",
+]
+MIDDLEWARE = [
+    "core.middleware.RequestContext",
+    "core.middleware.StrictRequest",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# The serving role owns nothing; manage.py asks for the owner (ADR 0003).
+DATABASE_URL = environment.text("DATABASE_URL")
+DATABASE_OWNER_URL = environment.text("DATABASE_OWNER_URL") or DATABASE_URL
+if not DATABASE_URL:
+    message = "DATABASE_URL is not set; `make up` starts a database and writes it to .local/env"
+    raise ImproperlyConfigured(message)
+_as_owner = os.environ.get("DATABASE_ROLE") == "owner"
+DATABASES: dict[str, Any] = {
+    "default": {
+        **environment.database(DATABASE_OWNER_URL if _as_owner else DATABASE_URL),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        # PgBouncer in transaction mode cannot keep a cursor between statements.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = environment.text("REDIS_URL", "redis://127.0.0.1:6379/0")
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+APPEND_SLASH = False
+
+# Requests
+BODY_LIMIT_BYTES = 64 * 1024
+JSON_DEPTH_LIMIT = 32
+# Django's own limit would answer first and in its own words.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * BODY_LIMIT_BYTES
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["core.auth.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["core.auth.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["core.strict_json.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "EXCEPTION_HANDLER": "core.errors.problem_response",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Payment aggregator",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# Gateways: one entry a provider (docs/adding-a-gateway.md).
+MOCK_DB = environment.text("MOCK_DB", str(BASE_DIR / ".local" / "mock.sqlite3"))
+MOCK_WEBHOOK_SECRETS = environment.names("MOCK_WEBHOOK_SECRET", "")
+MOCK_WEBHOOK_URL = environment.text(
+    "MOCK_WEBHOOK_URL", f"http://127.0.0.1:{PORT}/api/webhooks/mock/"
+)
+_mock = {"database": MOCK_DB, "webhook_secrets": MOCK_WEBHOOK_SECRETS}
+GATEWAYS: dict[str, dict[str, Any]] = {
+    "mock_success": {"class": "gateways.providers.mock_success.MockSuccess", "options": _mock},
+    "mock_failure": {"class": "gateways.providers.mock_failure.MockFailure", "options": _mock},
+    "mock": {
+        "class": "gateways.providers.mock.Mock",
+        "options": {**_mock, "webhook_url": MOCK_WEBHOOK_URL},
+    },
+}
+
+# How long anything may take (docs/settings.md says what depends on what).
+DISPATCH_LEASE = timedelta(seconds=environment.seconds("DISPATCH_LEASE_SECONDS", 10))
+RUN_LEASE = timedelta(seconds=environment.seconds("RUN_LEASE_SECONDS", 20))
+GATEWAY_TOTAL = timedelta(seconds=environment.seconds("GATEWAY_TOTAL_SECONDS", 10))
+STALE_READ_WINDOW = timedelta(seconds=environment.seconds("STALE_READ_WINDOW_SECONDS", 8))
+SWEEP_EVERY = timedelta(seconds=environment.seconds("SWEEP_EVERY_SECONDS", 1))
+if RUN_LEASE <= GATEWAY_TOTAL:
+    message = "RUN_LEASE_SECONDS must be above GATEWAY_TOTAL_SECONDS, or every slow call is fenced"
+    raise ImproperlyConfigured(message)
+
+# Dispatching
+WORKER_SLOTS = environment.whole("WORKER_SLOTS", 2)
+BATCH_SIZE = environment.whole("BATCH_SIZE", 50)
+DONE_KEPT = timedelta(hours=environment.whole("DONE_KEPT_HOURS", 48))
+
+METRICS_DIR = environment.text("PROMETHEUS_MULTIPROC_DIR", str(BASE_DIR / ".local" / "metrics"))
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", METRICS_DIR)
+Path(METRICS_DIR).mkdir(parents=True, exist_ok=True)
+
+LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
+LOGGING_CONFIG = None

@@ -1,0 +1,80 @@
+"""The words we use about transactions. Nothing else in the code says ``atomic``.
+
+- ``with transaction():``      an edge decides what commits together
+- ``with savepoint():``        one item of a group may fail without its neighbours
+- ``@needs_transaction``       an operation leaves that decision to its caller
+- ``@outside_transaction``     a foreign call, which no rollback can take back
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import connection
+from django.db.transaction import Atomic, atomic
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class TransactionMisuse(RuntimeError):
+    """A function met a transaction it must not be in, or missed one it needs."""
+
+
+def transaction() -> Atomic:
+    """Open a transaction, refusing to nest, so that leaving the block really commits."""
+    return atomic(durable=True)
+
+
+def savepoint() -> Atomic:
+    """Open a savepoint inside the caller's transaction."""
+    return atomic(savepoint=True)
+
+
+def in_transaction() -> bool:
+    """Test for an open transaction, not counting the one a test case wraps around us."""
+    blocks = connection.atomic_blocks
+    return bool(blocks) and not getattr(blocks[-1], "_from_testcase", False)
+
+
+def needs_transaction(func: Callable[P, R]) -> Callable[P, R]:
+    """Refuse to run the function where its writes would commit one by one."""
+
+    @wraps(func)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not in_transaction():
+            message = f"{func.__qualname__} needs an open transaction"
+            raise TransactionMisuse(message)
+        return func(*args, **kwargs)
+
+    return checked
+
+
+def outside_transaction(func: Callable[P, R]) -> Callable[P, R]:
+    """Refuse to run the function while a transaction of this thread is open."""
+
+    @wraps(func)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if in_transaction():
+            message = f"{func.__qualname__} must not run inside a transaction"
+            raise TransactionMisuse(message)
+        return func(*args, **kwargs)
+
+    return checked
+
+
+def rows(sql: str, params: object = None) -> list[tuple[Any, ...]]:
+    """Run one statement and return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+def row_dicts(sql: str, params: object = None) -> list[dict[str, Any]]:
+    """Run one statement and return its rows by column name."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        if cursor.description is None:
+            return []
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

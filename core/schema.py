@@ -1,0 +1,49 @@
+"""Migration operations and columns that exist on PostgreSQL only.
+
+SQLite is for local development (ADR 0004): it gets the tables and the plain constraints.
+"""
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.operations import RunSQL
+
+
+class PostgresSQL(RunSQL):
+    """``RunSQL`` that does nothing on another database."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            super().database_forwards(app_label, schema_editor, *states)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            super().database_backwards(app_label, schema_editor, *states)
+
+
+class CurrentXid(models.Func):
+    """The writing transaction's id; NULL where the database has none."""
+
+    template = "NULL"
+    output_field = models.TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return super().as_sql(compiler, connection, template="pg_current_xact_id()", **context)
+
+
+class XidField(models.Field[str | None, str | None]):
+    """``xid8`` filled by the database with the id of the transaction that wrote the row."""
+
+    def __init__(self, **options: Any) -> None:
+        options.update(null=True, editable=False, db_default=CurrentXid())
+        super().__init__(**options)
+
+    def deconstruct(self) -> Any:
+        name, path, args, options = super().deconstruct()
+        for fixed in ("null", "editable", "db_default"):
+            options.pop(fixed, None)
+        return name, path, args, options
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "xid8" if connection.vendor == "postgresql" else "bigint"
