@@ -1,0 +1,188 @@
+"""The ledger's one verb, ``post``, and its two questions, ``balance`` and ``balances``.
+
+A business fact is named by ``(kind, source_id)`` and booked once. What is only expected stands in
+the *pending* layer until one later posting ``resolves`` it: that posting names what really
+happened, if anything, and the pending legs are mirrored for it. So a full capture is::
+
+    post(kind="payment_captured", source_id=…, legs=[Leg(POSTED, …)],
+         resolves=transaction_id("payment_created", payment_id), …)
+
+and a failure is the same with ``legs=[]``. A caller that writes more than the books in the same
+statement uses the pieces in ``ledger.sql`` and calls ``remember_accounts`` after it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Q, Sum
+
+from core import db
+from core.db import needs_transaction
+from ledger import portable, sql
+from ledger.accounts import CHART, Account
+from ledger.legs import Layer, Leg, Posting, transaction_id
+from ledger.models import Transaction, Transfer
+
+__all__ = ["Account", "Layer", "Leg", "Posting", "transaction_id"]
+
+
+class BookingRefused(Exception):
+    """The books already say something else, or miss what the posting builds on."""
+
+
+class ReferenceReused(BookingRefused):
+    """The same business fact was booked before with other legs."""
+
+
+class AlreadyResolved(BookingRefused):
+    """Another business fact resolved this pending transaction before."""
+
+
+class NothingToResolve(BookingRefused):
+    """The pending transaction was never booked, or its writer has not committed."""
+
+
+def post(  # noqa: PLR0913 - a posting's parts, all by keyword
+    *,
+    kind: str,
+    source_id: UUID,
+    merchant_id: UUID,
+    mode: str,
+    legs: Sequence[Leg],
+    resolves: UUID | None = None,
+    flags: str = "",
+    occurred_at: datetime | None = None,
+) -> bool:
+    """Book the legs, exactly once however often it is asked; False says: booked before.
+
+    :raises ReferenceReused: if this fact was booked before with other legs
+    :raises AlreadyResolved: if another fact resolved ``resolves``
+    :raises NothingToResolve: if ``resolves`` is not in the books
+    """
+    return book(
+        Posting(
+            kind=kind,
+            source_id=source_id,
+            merchant_id=merchant_id,
+            mode=mode,
+            legs=tuple(legs),
+            resolves=resolves,
+            flags=flags,
+            occurred_at=occurred_at,
+        )
+    )
+
+
+@needs_transaction
+def book(posting: Posting) -> bool:
+    """Book a posting, exactly once however often it is asked; False says: booked before.
+
+    :raises ReferenceReused: if this fact was booked before with other legs
+    :raises AlreadyResolved: if another fact resolved ``resolves``
+    :raises NothingToResolve: if ``resolves`` is not in the books
+    """
+    if connection.vendor == "postgresql":
+        is_new = bool(db.rows(sql.POST_STATEMENT, sql.params(posting))[0][0])
+    else:
+        is_new = portable.book(posting)
+    if is_new:
+        remember_accounts(posting)
+    else:
+        check_same(posting)
+    return is_new
+
+
+def remember_accounts(posting: Posting) -> None:
+    """Spare later statements these accounts, once the current transaction has committed."""
+    unknown = {account.id for account in posting.accounts()} - sql.known_accounts
+    if unknown:
+        transaction.on_commit(lambda: _remember(unknown))
+
+
+def _remember(account_ids: set[UUID]) -> None:
+    if len(sql.known_accounts) + len(account_ids) > sql.MOST_KNOWN_ACCOUNTS:
+        sql.known_accounts.clear()
+    sql.known_accounts.update(account_ids)
+
+
+def check_same(posting: Posting) -> None:
+    """Compare a posting that was not booked now with what the books say.
+
+    :raises ReferenceReused: if this fact was booked before with other legs
+    :raises AlreadyResolved: if another fact resolved ``resolves``
+    :raises NothingToResolve: if ``resolves`` is not in the books
+    """
+    booked = Transaction.objects.filter(pk=posting.id).first()
+    if booked is None:
+        if Transaction.objects.filter(resolves=posting.resolves).exists():
+            raise AlreadyResolved(posting.resolves)
+        raise NothingToResolve(posting.resolves)
+    header = (booked.merchant_id, booked.mode, booked.resolves_id)
+    asked = (posting.merchant_id, posting.mode, posting.resolves)
+    if header != asked or _booked_legs(posting.id) != _asked_legs(posting):
+        raise ReferenceReused(posting.kind, posting.source_id)
+
+
+def _booked_legs(header_id: UUID) -> Counter[tuple[object, ...]]:
+    legs = Transfer.objects.filter(transaction=header_id, reversal=False)
+    return Counter(legs.values_list("layer", "debit_account_id", "credit_account_id", "amount"))
+
+
+def _asked_legs(posting: Posting) -> Counter[tuple[object, ...]]:
+    return Counter(
+        (leg.layer.value, leg.debit.id, leg.credit.id, leg.amount) for leg in posting.legs
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a merchant has in one currency, in minor units."""
+
+    currency: str
+    pending: int
+    available: int
+
+
+# One statement is one snapshot, so both figures belong together. A reversal takes back what was
+# pending on the account's other side; it is not a pending leg of its own.
+BALANCES = """
+    WITH mine AS (
+        SELECT id, currency FROM ledger_account
+        WHERE code = 'merchant_payable' AND owner = %s AND mode = %s
+    ), sides AS (
+        SELECT mine.currency,
+               CASE WHEN t.layer = 'pending' AND NOT t.reversal THEN t.amount END AS pending,
+               CASE WHEN t.layer = 'posted' OR t.reversal THEN t.amount END AS available
+        FROM mine JOIN ledger_transfer t ON t.credit_account_id = mine.id
+        UNION ALL
+        SELECT mine.currency,
+               CASE WHEN t.reversal THEN -t.amount END,
+               CASE WHEN NOT t.reversal THEN -t.amount END
+        FROM mine JOIN ledger_transfer t ON t.debit_account_id = mine.id
+    )
+    SELECT currency, coalesce(sum(pending), 0), coalesce(sum(available), 0)
+    FROM sides GROUP BY currency ORDER BY currency
+"""
+
+
+def balances(merchant_id: UUID, mode: str) -> list[Balance]:
+    """Sum what a merchant is owed, by currency: what is expected, and what may be taken out."""
+    return [
+        Balance(currency, int(pending), int(available))
+        for currency, pending, available in db.rows(BALANCES, [str(merchant_id), mode])
+    ]
+
+
+def balance(account: Account, layer: Layer) -> int:
+    """Sum one account in one layer, positive on the account's normal side."""
+    legs = Transfer.objects.filter(Q(debit_account=account.id) | Q(credit_account=account.id))
+    sums = legs.filter(layer=layer).aggregate(
+        debits=Sum("amount", filter=Q(debit_account=account.id), default=0),
+        credits=Sum("amount", filter=Q(credit_account=account.id), default=0),
+    )
+    net = int(sums["debits"] - sums["credits"])
+    return net if CHART[account.code].is_debit_normal else -net

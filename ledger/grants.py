@@ -1,0 +1,12 @@
+"""What the serving role may do with the books: read them, and add to them.
+
+Column grants that leave out ``xid`` would also refuse Django's own INSERT, which names every
+column; a trigger overwrites the value instead (migration 0002).
+"""
+
+GRANTS: dict[str, str] = {
+    "ledger_account": "SELECT, INSERT",
+    "ledger_transaction": "SELECT, INSERT",
+    "ledger_transfer": "SELECT, INSERT",
+    "ledger_entries": "SELECT",
+}
