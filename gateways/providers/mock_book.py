@@ -1,0 +1,278 @@
+"""What happened at the mocks: one SQLite file for all of them, in all threads and processes.
+
+``effects`` has one row per charge or refund that happened, so that "charged once" can be counted
+outside our own database. Without keys the same operation sent twice is charged twice, as it would
+be at a provider.
+
+The file survives a killed process. It is never synced, so it need not survive a power cut.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from uuid import uuid4
+
+from gateways.base import Found, Kind, NotFound, Outcome, OutcomeKind, UnexpectedAnswer
+from gateways.providers.mock_file import SharedFile
+from gateways.providers.mock_tokens import Script
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS effects (
+    kind TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    at REAL NOT NULL  -- Unix seconds
+);
+CREATE INDEX IF NOT EXISTS effects_operation ON effects (operation);
+CREATE TABLE IF NOT EXISTS objects (
+    provider_id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    charge_operation TEXT NOT NULL,
+    payment_method TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    status TEXT NOT NULL,
+    code TEXT NOT NULL,
+    visible_at REAL NOT NULL,
+    due_at REAL,  -- when due_status becomes the status
+    due_status TEXT,
+    due_code TEXT
+);
+CREATE INDEX IF NOT EXISTS objects_operation ON objects (kind, operation);
+CREATE INDEX IF NOT EXISTS objects_charge ON objects (charge_operation) WHERE kind = 'refund';
+CREATE INDEX IF NOT EXISTS objects_due ON objects (due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY,
+    request TEXT NOT NULL,
+    provider_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    code TEXT NOT NULL,
+    at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS faults (
+    operation TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (operation, name)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One request as the books see it, with the script that chooses its result."""
+
+    kind: Kind
+    operation: str
+    key: str
+    amount: int
+    currency: str
+    script: Script
+    charge_operation: str = ""
+    payment_method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the books answer, and when a later result will replace it.
+
+    An answer kept under the key announces nothing: its first giving did.
+    """
+
+    outcome: Outcome
+    due_at: float | None
+
+
+class Book:
+    """The books in one file."""
+
+    def __init__(self, path: str) -> None:
+        self._file = SharedFile(path, _SCHEMA)
+
+    def write(self, entry: Entry, *, key_lifetime_seconds: float | None) -> Written:
+        """Carry the request out, once per key while the key lives; None means without keys.
+
+        :raises UnexpectedAnswer: if the key was used before for another request
+        """
+        with self._writing() as db:
+            now = time.time()
+            if key_lifetime_seconds is not None:
+                kept = _kept_answer(db, entry, now - key_lifetime_seconds)
+                if kept is not None:
+                    return Written(kept, due_at=None)
+            written = _carry_out(db, entry, now)
+            if key_lifetime_seconds is not None:
+                _keep_answer(db, entry, written.outcome, now)
+            return written
+
+    def find(self, kind: Kind, operation: str) -> Found | NotFound:
+        """Return how the operation stands now; a success wins over whatever else is there."""
+        with self._writing() as db:
+            row = db.execute(
+                "SELECT status, provider_id, amount, currency, code FROM objects"
+                " WHERE kind = ? AND operation = ? AND visible_at <= ?"
+                " ORDER BY status = 'succeeded' DESC, status = 'pending' DESC LIMIT 1",
+                (kind, operation, time.time()),
+            ).fetchone()
+        return Found(_outcome(*row)) if row else NotFound()
+
+    def payment_method(self, charge_operation: str) -> str:
+        """Return what a charge was paid with, or nothing if there is no such charge."""
+        with self._writing() as db:
+            row = db.execute(
+                "SELECT payment_method FROM objects WHERE kind = 'charge' AND operation = ?",
+                (charge_operation,),
+            ).fetchone()
+        return str(row[0]) if row else ""
+
+    def is_hidden(self, provider_id: str) -> bool:
+        """Test whether look-ups still miss this object."""
+        with self._writing() as db:
+            row = db.execute(
+                "SELECT visible_at FROM objects WHERE provider_id = ?", (provider_id,)
+            ).fetchone()
+        return row is not None and row[0] > time.time()
+
+    def first_time(self, operation: str, name: str) -> bool:
+        """Test whether this fault has not yet happened to the operation, and note that it has."""
+        with self._writing() as db:
+            sql = "INSERT OR IGNORE INTO faults (operation, name) VALUES (?, ?)"
+            return db.execute(sql, (operation, name)).rowcount == 1
+
+    def settle_due(self) -> None:
+        """Give every object whose time has come its final result."""
+        with self._writing():
+            pass
+
+    def close(self) -> None:
+        """Close this process's connection; the next use opens a new one."""
+        self._file.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._file.writing() as db:
+            _settle_due(db, time.time())
+            yield db
+
+
+@cache
+def book_at(path: str) -> Book:
+    """Return the one book of this process for the file."""
+    return Book(path)
+
+
+def _kept_answer(db: sqlite3.Connection, entry: Entry, oldest: float) -> Outcome | None:
+    db.execute("DELETE FROM answers WHERE key = ? AND at < ?", (entry.key, oldest))
+    row = db.execute(
+        "SELECT answers.request, answers.status, answers.provider_id, objects.amount,"
+        " objects.currency, answers.code FROM answers JOIN objects USING (provider_id)"
+        " WHERE answers.key = ?",
+        (entry.key,),
+    ).fetchone()
+    if row is None:
+        return None
+    if row[0] != _request(entry):
+        message = f"key {entry.key} was used before for another request"
+        raise UnexpectedAnswer(message)
+    outcome = _outcome(*row[1:])
+    return replace(outcome, stored_answer=outcome.kind is not OutcomeKind.SUCCEEDED)
+
+
+def _keep_answer(db: sqlite3.Connection, entry: Entry, outcome: Outcome, now: float) -> None:
+    db.execute(
+        "INSERT INTO answers (key, request, provider_id, status, code, at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (entry.key, _request(entry), outcome.provider_id, outcome.kind, outcome.code, now),
+    )
+
+
+def _request(entry: Entry) -> str:
+    return (
+        f"{entry.kind} {entry.operation} {entry.charge_operation} {entry.amount} {entry.currency}"
+    )
+
+
+def _carry_out(db: sqlite3.Connection, entry: Entry, now: float) -> Written:
+    script = entry.script
+    refusal = _refund_refusal(db, entry) if entry.kind == "refund" else ""
+    if refusal:
+        script = Script(status=OutcomeKind.DECLINED, code=refusal)
+    due_at = None if script.due_seconds is None else now + script.due_seconds
+    provider_id = f"{entry.kind[:2]}_{uuid4().hex}"
+    db.execute(
+        "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            provider_id,
+            entry.kind,
+            entry.operation,
+            entry.charge_operation,
+            entry.payment_method,
+            entry.amount,
+            entry.currency,
+            script.status,
+            script.code,
+            now + script.hidden_seconds,
+            due_at,
+            script.due_status,
+            script.due_code,
+        ),
+    )
+    if script.status is OutcomeKind.SUCCEEDED:
+        _happen(db, provider_id, now)
+    outcome = _outcome(script.status, provider_id, entry.amount, entry.currency, script.code)
+    return Written(outcome, due_at)
+
+
+def _refund_refusal(db: sqlite3.Connection, entry: Entry) -> str:
+    charged = db.execute(
+        "SELECT amount, currency FROM objects"
+        " WHERE kind = 'charge' AND operation = ? AND status = 'succeeded'",
+        (entry.charge_operation,),
+    ).fetchone()
+    if charged is None:
+        return "charge_not_found"
+    if charged[1] != entry.currency:
+        return "currency_differs"
+    (refunded,) = db.execute(
+        "SELECT coalesce(sum(amount), 0) FROM objects WHERE kind = 'refund'"
+        " AND charge_operation = ? AND status IN ('succeeded', 'pending')",
+        (entry.charge_operation,),
+    ).fetchone()
+    return "refund_exceeds_charge" if refunded + entry.amount > charged[0] else ""
+
+
+def _settle_due(db: sqlite3.Connection, now: float) -> None:
+    due = db.execute(
+        "SELECT provider_id, due_status FROM objects WHERE due_at <= ?", (now,)
+    ).fetchall()
+    for provider_id, status in due:
+        db.execute(
+            "UPDATE objects SET status = due_status, code = due_code, due_at = NULL"
+            " WHERE provider_id = ?",
+            (provider_id,),
+        )
+        if status == OutcomeKind.SUCCEEDED:
+            _happen(db, provider_id, now)
+
+
+def _happen(db: sqlite3.Connection, provider_id: str, now: float) -> None:
+    db.execute(
+        "INSERT INTO effects (kind, operation, amount, currency, at)"
+        " SELECT kind, operation, amount, currency, ? FROM objects WHERE provider_id = ?",
+        (now, provider_id),
+    )
+
+
+def _outcome(status: str, provider_id: str, amount: int, currency: str, code: str) -> Outcome:
+    return Outcome(
+        kind=OutcomeKind(status),
+        provider_id=provider_id,
+        amount=amount,
+        currency=currency,
+        code=code,
+        message=code.replace("_", " "),
+    )

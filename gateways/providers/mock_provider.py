@@ -1,0 +1,191 @@
+"""The provider behind all mocks: it carries out a script and writes the books."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import assert_never
+
+from gateways.base import (
+    AnswerLost,
+    Capabilities,
+    Charge,
+    Deadline,
+    Found,
+    NotFound,
+    Notice,
+    NotSent,
+    Outcome,
+    OutcomeKind,
+    Query,
+    Refund,
+)
+from gateways.providers import mock_tokens, mock_webhook
+from gateways.providers.mock_book import Entry, Written, book_at
+from gateways.providers.mock_notifier import Notifier
+from gateways.providers.mock_tokens import After, Before, Script
+
+_RETRY_AFTER_SECONDS = 1.0
+_DAY_SECONDS = 86_400.0
+
+
+class MockProvider:
+    """Everything the mocks share. Each of them only chooses the scripts."""
+
+    def __init__(  # noqa: PLR0913 - the options of a settings entry, by name only
+        self,
+        *,
+        database: str,
+        webhook_secrets: Sequence[str] = (),
+        webhook_url: str = "",
+        keys: bool = True,
+        find: bool = True,
+        key_lifetime_seconds: float = _DAY_SECONDS,
+    ) -> None:
+        self._book = book_at(database)
+        self._secrets = tuple(webhook_secrets)
+        self._key_lifetime_seconds = key_lifetime_seconds if keys else None
+        self._capabilities = Capabilities(
+            keys=keys,
+            key_lifetime=timedelta(seconds=key_lifetime_seconds) if keys else None,
+            find=find,
+            webhooks=True,
+        )
+        can_send = bool(webhook_url and self._secrets)
+        self._notifier = (
+            Notifier(webhook_url, self._secrets[0], self._book.settle_due) if can_send else None
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this mock can do."""
+        return self._capabilities
+
+    def charge_script(self, payment_method: str) -> Script:
+        """Choose what happens to a charge."""
+        return mock_tokens.SUCCESS
+
+    def refund_script(self, payment_method: str) -> Script:
+        """Choose what happens to a refund, by what its charge was paid with."""
+        return mock_tokens.SUCCESS
+
+    def charge(self, charge: Charge, deadline: Deadline) -> Outcome:
+        """Take money, or play the script's fault.
+
+        :raises NotSent: if the script says so
+        :raises AnswerLost: if the script says so, or the deadline passes first
+        """
+        script = self.charge_script(charge.payment_method)
+        entry = Entry(
+            kind="charge",
+            operation=str(charge.operation_id),
+            key=charge.key,
+            amount=charge.amount + script.amount_excess,
+            currency=charge.currency,
+            payment_method=charge.payment_method,
+            script=script,
+        )
+        return self._carry_out(entry, deadline)
+
+    def refund(self, refund: Refund, deadline: Deadline) -> Outcome:
+        """Give money back, or play the script's fault; never more than was charged.
+
+        :raises NotSent: if the script says so
+        :raises AnswerLost: if the script says so, or the deadline passes first
+        """
+        charge_operation = str(refund.charge_operation_id)
+        script = self.refund_script(self._book.payment_method(charge_operation))
+        entry = Entry(
+            kind="refund",
+            operation=str(refund.operation_id),
+            key=refund.key,
+            amount=refund.amount + script.amount_excess,
+            currency=refund.currency,
+            charge_operation=charge_operation,
+            script=script,
+        )
+        return self._carry_out(entry, deadline)
+
+    def find(self, query: Query, deadline: Deadline) -> Found | NotFound:
+        """Look the operation up in the books."""
+        return self._book.find(query.kind, str(query.operation_id))
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> Notice:
+        """Verify and read a webhook; without secrets nobody can have signed one.
+
+        :raises SignatureInvalid: if no active secret made the signature
+        :raises SignatureStale: if it was made too far from now
+        :raises NoticeMalformed: if the body is not one of the mocks' events
+        """
+        return mock_webhook.read(headers, body, secrets=self._secrets, now=now)
+
+    def _carry_out(self, entry: Entry, deadline: Deadline) -> Outcome:
+        self._fail_before(entry)
+        written = self._book.write(entry, key_lifetime_seconds=self._key_lifetime_seconds)
+        self._announce(entry, written)
+        _wait(entry.script.seconds, deadline)
+        self._fail_after(entry, written.outcome.provider_id, deadline)
+        return written.outcome
+
+    def _fail_before(self, entry: Entry) -> None:
+        match entry.script.before:
+            case None:
+                return
+            case Before.UNAVAILABLE:
+                raise NotSent("connection refused", code="unavailable")
+            case fault:
+                if not self._book.first_time(entry.operation, fault.name):
+                    return
+        match fault:
+            case Before.UNAVAILABLE_ONCE:
+                raise NotSent("connection refused", code="unavailable")
+            case Before.RATE_LIMITED_ONCE:
+                raise NotSent(
+                    "status 429", code="rate_limited", retry_after_seconds=_RETRY_AFTER_SECONDS
+                )
+            case Before.LOST_ONCE:
+                raise AnswerLost("connection cut")
+            case Before.SERVER_ERROR_ONCE:
+                raise AnswerLost("status 500", code="server_error")
+            case _:
+                assert_never(fault)
+
+    def _fail_after(self, entry: Entry, provider_id: str, deadline: Deadline) -> None:
+        match entry.script.after:
+            case None:
+                return
+            case After.LOST_ONCE:
+                if self._book.first_time(entry.operation, After.LOST_ONCE.name):
+                    raise AnswerLost("connection cut")
+            case After.SERVER_ERROR_STORED:
+                raise AnswerLost("status 500", code="server_error")
+            case After.SERVER_ERROR_WHILE_HIDDEN:
+                if self._book.is_hidden(provider_id):
+                    raise AnswerLost("status 503", code="server_error")
+            case After.TOO_SLOW:
+                _wait(deadline.remaining(), deadline)
+                raise AnswerLost("no answer in time", code="timeout")
+            case fault:
+                assert_never(fault)
+
+    def _announce(self, entry: Entry, written: Written) -> None:
+        if self._notifier is None or not entry.script.webhook or written.due_at is None:
+            return
+        succeeded = entry.script.due_status is OutcomeKind.SUCCEEDED
+        body = {
+            "id": f"evt_{written.outcome.provider_id}",
+            "type": f"{entry.kind}.{'succeeded' if succeeded else 'failed'}",
+            "reference": entry.operation,
+            "provider_id": written.outcome.provider_id,
+            "amount": entry.amount,
+            "currency": entry.currency,
+            "code": entry.script.due_code,
+        }
+        self._notifier.send_at(written.due_at, json.dumps(body).encode())
+
+
+def _wait(seconds: float, deadline: Deadline) -> None:
+    time.sleep(min(seconds, deadline.remaining()))
+    if seconds and deadline.passed:
+        message = "no answer in time"
+        raise AnswerLost(message, code="timeout")
