@@ -1,14 +1,17 @@
 """The ledger's one verb, ``post``, and its two questions, ``balance`` and ``balances``.
 
 A business fact is named by ``(kind, source_id)`` and booked once. What is only expected stands in
-the *pending* layer until one later posting ``resolves`` it: that posting names what really
-happened, if anything, and the pending legs are mirrored for it. So a full capture is::
+the *pending* layer until one later posting ``resolves`` it: that one mirrors every pending leg
+(debit and credit exchanged) and posts what really happened, if anything. A full capture is::
 
-    post(kind="payment_captured", source_id=…, legs=[Leg(POSTED, …)],
-         resolves=transaction_id("payment_created", payment_id), …)
+    post(kind="payment.captured", source_id=payment_id, …,
+         resolves=transaction_id("payment.created", payment_id),
+         legs=[Leg(Layer.PENDING, payable, receivable, amount),
+               Leg(Layer.POSTED, receivable, payable, amount)])
 
-and a failure is the same with ``legs=[]``. A caller that writes more than the books in the same
-statement uses the pieces in ``ledger.sql`` and calls ``remember_accounts`` after it.
+and a failure is the first of these legs alone. A caller that writes more than the books in the
+same statement uses the pieces in ``ledger.sql``, then ``remember_accounts`` if the posting was
+booked and ``check_same`` if not.
 """
 
 from collections import Counter
@@ -46,6 +49,10 @@ class NothingToResolve(BookingRefused):
     """The pending transaction was never booked, or its writer has not committed."""
 
 
+class NotTheMirror(BookingRefused):
+    """The pending legs given do not take back exactly what is pending."""
+
+
 def post(  # noqa: PLR0913 - a posting's parts, all by keyword
     *,
     kind: str,
@@ -62,6 +69,7 @@ def post(  # noqa: PLR0913 - a posting's parts, all by keyword
     :raises ReferenceReused: if this fact was booked before with other legs
     :raises AlreadyResolved: if another fact resolved ``resolves``
     :raises NothingToResolve: if ``resolves`` is not in the books
+    :raises NotTheMirror: if its pending legs are not exactly taken back
     """
     return book(
         Posting(
@@ -84,9 +92,10 @@ def book(posting: Posting) -> bool:
     :raises ReferenceReused: if this fact was booked before with other legs
     :raises AlreadyResolved: if another fact resolved ``resolves``
     :raises NothingToResolve: if ``resolves`` is not in the books
+    :raises NotTheMirror: if its pending legs are not exactly taken back
     """
     if connection.vendor == "postgresql":
-        is_new = bool(db.rows(sql.POST_STATEMENT, sql.params(posting))[0][0])
+        is_new = bool(db.rows(sql.POST, sql.params(posting))[0][0])
     else:
         is_new = portable.book(posting)
     if is_new:
@@ -115,12 +124,15 @@ def check_same(posting: Posting) -> None:
     :raises ReferenceReused: if this fact was booked before with other legs
     :raises AlreadyResolved: if another fact resolved ``resolves``
     :raises NothingToResolve: if ``resolves`` is not in the books
+    :raises NotTheMirror: if its pending legs are not exactly taken back
     """
     booked = Transaction.objects.filter(pk=posting.id).first()
     if booked is None:
         if Transaction.objects.filter(resolves=posting.resolves).exists():
             raise AlreadyResolved(posting.resolves)
-        raise NothingToResolve(posting.resolves)
+        if not Transaction.objects.filter(pk=posting.resolves).exists():
+            raise NothingToResolve(posting.resolves)
+        raise NotTheMirror(posting.resolves)
     header = (booked.merchant_id, booked.mode, booked.resolves_id)
     asked = (posting.merchant_id, posting.mode, posting.resolves)
     if header != asked or _booked_legs(posting.id) != _asked_legs(posting):
@@ -128,7 +140,7 @@ def check_same(posting: Posting) -> None:
 
 
 def _booked_legs(header_id: UUID) -> Counter[tuple[object, ...]]:
-    legs = Transfer.objects.filter(transaction=header_id, reversal=False)
+    legs = Transfer.objects.filter(transaction=header_id)
     return Counter(legs.values_list("layer", "debit_account_id", "credit_account_id", "amount"))
 
 

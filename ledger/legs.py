@@ -19,9 +19,6 @@ LARGEST_AMOUNT = 999_999_999_999
 # A posting is one business fact; twenty legs are more than any fact we book needs.
 MOST_LEGS = 20
 
-# A resolution makes the ids of its mirror legs before it knows how many there are.
-MOST_PENDING_LEGS = 4
-
 
 class Layer(TextChoices):
     """Which book a leg stands in; each balances on its own."""
@@ -74,12 +71,10 @@ class Posting:
     occurred_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        pending = sum(leg.layer == Layer.PENDING for leg in self.legs)
+        pending = any(leg.layer == Layer.PENDING for leg in self.legs)
         refusals = {
-            "a posting needs a leg or something to resolve": not self.legs and not self.resolves,
-            "a resolution's pending legs are mirrored for it": self.resolves and pending,
-            f"a posting has at most {MOST_LEGS} legs": len(self.legs) > MOST_LEGS,
-            f"at most {MOST_PENDING_LEGS} of them are pending": pending > MOST_PENDING_LEGS,
+            f"a posting has 1 to {MOST_LEGS} legs": not 0 < len(self.legs) <= MOST_LEGS,
+            "a resolution mirrors what was pending": self.resolves and not pending,
             "a posting stays within one mode": any(x.mode != self.mode for x in self.accounts()),
         }
         for message, refused in refusals.items():

@@ -1,14 +1,14 @@
 """What ``ledger.sql`` says in one statement, in the ORM's words: for SQLite, and as its meaning."""
 
-from collections.abc import Iterator
+from collections import Counter
 
 from ledger import models
 from ledger.legs import Layer, Posting
 
 
 def book(posting: Posting) -> bool:
-    """Book the posting unless its reference, or what it resolves, is taken."""
-    if _is_taken(posting):
+    """Book the posting unless its reference is taken, or what it resolves does not fit."""
+    if not _may_be_booked(posting):
         return False
     models.Account.objects.bulk_create(_accounts(posting), ignore_conflicts=True)
     moment = {"occurred_at": posting.occurred_at} if posting.occurred_at else {}
@@ -22,18 +22,31 @@ def book(posting: Posting) -> bool:
         flags=posting.flags,
         **moment,
     )
-    models.Transfer.objects.bulk_create([*_legs(posting), *_mirrors(posting)])
+    models.Transfer.objects.bulk_create(_legs(posting))
     return True
 
 
-def _is_taken(posting: Posting) -> bool:
+def _may_be_booked(posting: Posting) -> bool:
     booked = models.Transaction.objects
     if booked.filter(pk=posting.id).exists():
-        return True
-    if posting.resolves is None:
         return False
-    is_known = booked.filter(pk=posting.resolves).exists()
-    return not is_known or booked.filter(resolves=posting.resolves).exists()
+    if posting.resolves is None:
+        return True
+    if booked.filter(resolves=posting.resolves).exists():
+        return False
+    return _owed(posting) == _given(posting)
+
+
+def _owed(posting: Posting) -> Counter[tuple[object, ...]]:
+    pending = models.Transfer.objects.filter(
+        transaction=posting.resolves, layer=Layer.PENDING, reversal=False
+    )
+    return Counter(pending.values_list("credit_account", "debit_account", "amount"))
+
+
+def _given(posting: Posting) -> Counter[tuple[object, ...]]:
+    mirrors = (leg for leg in posting.legs if leg.layer == Layer.PENDING)
+    return Counter((leg.debit.id, leg.credit.id, leg.amount) for leg in mirrors)
 
 
 def _accounts(posting: Posting) -> list[models.Account]:
@@ -49,9 +62,9 @@ def _accounts(posting: Posting) -> list[models.Account]:
     ]
 
 
-def _legs(posting: Posting) -> Iterator[models.Transfer]:
-    for leg in posting.legs:
-        yield models.Transfer(
+def _legs(posting: Posting) -> list[models.Transfer]:
+    return [
+        models.Transfer(
             transaction_id=posting.id,
             layer=leg.layer,
             debit_account_id=leg.debit.id,
@@ -59,22 +72,7 @@ def _legs(posting: Posting) -> Iterator[models.Transfer]:
             currency=leg.debit.currency,
             mode=posting.mode,
             amount=leg.amount,
-            reversal=False,
+            reversal=leg.layer == Layer.PENDING and posting.resolves is not None,
         )
-
-
-def _mirrors(posting: Posting) -> Iterator[models.Transfer]:
-    pending = models.Transfer.objects.filter(
-        transaction=posting.resolves, layer=Layer.PENDING, reversal=False
-    )
-    for leg in pending.order_by("id") if posting.resolves else ():
-        yield models.Transfer(
-            transaction_id=posting.id,
-            layer=Layer.PENDING,
-            debit_account_id=leg.credit_account_id,
-            credit_account_id=leg.debit_account_id,
-            currency=leg.currency,
-            mode=posting.mode,
-            amount=leg.amount,
-            reversal=True,
-        )
+        for leg in posting.legs
+    ]

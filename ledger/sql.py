@@ -6,7 +6,8 @@ statement of its own splices ``ctes(guard)`` in front of it and adds ``params(po
     WITH fresh AS (INSERT INTO … RETURNING id), {ctes("fresh")} SELECT …
 
 Everything is booked if the CTE ``guard`` has a row, and nothing if it has none. ``ledger_header``
-then has one row if the posting was booked now, and none if it was booked before.
+then has one row if the posting was booked now, and none if it was booked before, or if what it
+resolves is not there, was resolved before, or had other pending legs: ``books.check_same`` tells.
 """
 
 from typing import Any
@@ -15,7 +16,32 @@ from uuid import UUID
 from core.caches import process_caches
 from core.ids import uuid7
 from ledger.accounts import Account
-from ledger.legs import MOST_PENDING_LEGS, Posting
+from ledger.legs import Posting
+
+GIVEN_LEGS = """
+    SELECT leg.*
+    FROM unnest(%(ledger_leg_ids)s::uuid[], %(ledger_leg_layers)s::text[],
+                %(ledger_leg_debits)s::uuid[], %(ledger_leg_credits)s::uuid[],
+                %(ledger_leg_currencies)s::text[], %(ledger_leg_amounts)s::bigint[])
+        AS leg (id, layer, debit, credit, currency, amount)
+"""
+
+# A resolution must take back exactly what was pending, or the pending layer would keep a rest
+# that nothing ever ends.
+ASKED = """
+    SELECT FROM {guard}
+    WHERE %(ledger_resolves)s::uuid IS NULL OR NOT EXISTS (
+        WITH owed AS (
+            SELECT credit_account_id AS debit, debit_account_id AS credit, amount
+            FROM ledger_transfer
+            WHERE transaction_id = %(ledger_resolves)s::uuid AND layer = 'pending' AND NOT reversal
+        ), given AS (
+            SELECT debit, credit, amount FROM ledger_given WHERE layer = 'pending'
+        )
+        (TABLE owed EXCEPT ALL TABLE given) UNION ALL (TABLE given EXCEPT ALL TABLE owed)
+    )
+    LIMIT 1
+"""
 
 # Rows that exist already, or that another transaction is just adding, are left as they are.
 INSERT_ACCOUNTS = """
@@ -24,7 +50,7 @@ INSERT_ACCOUNTS = """
     FROM unnest(%(ledger_account_ids)s::uuid[], %(ledger_account_codes)s::text[],
                 %(ledger_account_owners)s::text[], %(ledger_account_currencies)s::text[],
                 %(ledger_account_modes)s::text[]) AS missing
-    WHERE EXISTS (SELECT FROM {guard})
+    WHERE EXISTS (SELECT FROM ledger_asked)
     ON CONFLICT DO NOTHING
 """
 
@@ -36,47 +62,18 @@ INSERT_TRANSACTION = """
     SELECT %(ledger_id)s::uuid, %(ledger_kind)s, %(ledger_source_id)s::uuid,
            %(ledger_merchant_id)s::uuid, %(ledger_mode)s, %(ledger_resolves)s::uuid,
            %(ledger_flags)s, coalesce(%(ledger_occurred_at)s::timestamptz, now())
-    FROM {guard}
-    LIMIT 1
+    FROM ledger_asked
     ON CONFLICT DO NOTHING
-    RETURNING id, mode
+    RETURNING id, mode, resolves_id
 """
 
 INSERT_TRANSFERS = """
-    INSERT INTO ledger_transfer
-        (id, transaction_id, layer, debit_account_id, credit_account_id, currency, mode, amount)
-    SELECT leg.id, header.id, leg.layer, leg.debit, leg.credit, leg.currency, header.mode,
-           leg.amount
-    FROM ledger_header AS header
-    CROSS JOIN unnest(%(ledger_leg_ids)s::uuid[], %(ledger_leg_layers)s::text[],
-                      %(ledger_leg_debits)s::uuid[], %(ledger_leg_credits)s::uuid[],
-                      %(ledger_leg_currencies)s::text[], %(ledger_leg_amounts)s::bigint[])
-        AS leg (id, layer, debit, credit, currency, amount)
-"""
-
-# The pending legs of what is resolved, with their ends exchanged: both layers stay plain sums.
-INSERT_MIRRORS = """
     INSERT INTO ledger_transfer (id, transaction_id, layer, debit_account_id, credit_account_id,
                                  currency, mode, amount, reversal)
-    SELECT mirror.id, header.id, 'pending', pending.credit_account_id, pending.debit_account_id,
-           pending.currency, header.mode, pending.amount, true
-    FROM ledger_header AS header
-    CROSS JOIN (
-        SELECT t.*, row_number() OVER (ORDER BY t.id) AS place FROM ledger_transfer t
-        WHERE t.transaction_id = %(ledger_resolves)s::uuid AND t.layer = 'pending'
-          AND NOT t.reversal
-    ) AS pending
-    JOIN unnest(%(ledger_mirror_ids)s::uuid[]) WITH ORDINALITY AS mirror (id, place)
-        USING (place)
-"""
-
-# What cannot be seen cannot be mirrored, so a resolution waits for nothing: it is refused.
-POST = """
-    WITH ledger_asked AS (
-        SELECT WHERE %(ledger_resolves)s::uuid IS NULL
-            OR EXISTS (SELECT FROM ledger_transaction WHERE id = %(ledger_resolves)s::uuid)
-    ), {ctes}, ledger_mirrors AS ({mirrors})
-    SELECT EXISTS (SELECT FROM ledger_header)
+    SELECT leg.id, header.id, leg.layer, leg.debit, leg.credit,
+           leg.currency, header.mode, leg.amount,
+           leg.layer = 'pending' AND header.resolves_id IS NOT NULL
+    FROM ledger_header AS header CROSS JOIN ledger_given AS leg
 """
 
 # Account ids this process has seen committed; bounded, because merchants are not.
@@ -86,15 +83,20 @@ process_caches.append(known_accounts.clear)
 
 
 def ctes(guard: str) -> str:
-    """Return the CTEs that book one posting without ``resolves``, if ``guard`` has a row."""
+    """Return the CTEs that book one posting if ``guard`` has a row."""
     return (
-        f"ledger_accounts AS ({INSERT_ACCOUNTS.format(guard=guard)}), "
-        f"ledger_header AS ({INSERT_TRANSACTION.format(guard=guard)}), "
+        f"ledger_given AS ({GIVEN_LEGS}), "
+        f"ledger_asked AS ({ASKED.format(guard=guard)}), "
+        f"ledger_accounts AS ({INSERT_ACCOUNTS}), "
+        f"ledger_header AS ({INSERT_TRANSACTION}), "
         f"ledger_legs AS ({INSERT_TRANSFERS})"
     )
 
 
-POST_STATEMENT = POST.format(ctes=ctes("ledger_asked"), mirrors=INSERT_MIRRORS)
+POST = f"""
+    WITH ledger_go AS (SELECT), {ctes("ledger_go")}
+    SELECT EXISTS (SELECT FROM ledger_header)
+"""
 
 
 def params(posting: Posting) -> dict[str, Any]:
@@ -108,7 +110,6 @@ def params(posting: Posting) -> dict[str, Any]:
         "ledger_resolves": posting.resolves,
         "ledger_flags": posting.flags,
         "ledger_occurred_at": posting.occurred_at,
-        "ledger_mirror_ids": [uuid7() for _ in range(MOST_PENDING_LEGS if posting.resolves else 0)],
     }  # fmt: skip
 
 

@@ -1,0 +1,180 @@
+"""What must always be true of the books; `manage.py verify` asks each of these."""
+
+from core.invariants import Invariant
+from ledger.accounts import CHART
+
+CHART_ROWS = ", ".join(
+    f"('{code}', {str(line.is_debit_normal).lower()})" for code, line in CHART.items()
+)
+
+# name, table, bits of pg_trigger.tgtype (row 1, before 2, insert 4, delete 8, update 16,
+# truncate 32), function
+_GUARDS = [
+    (f"{table}_{suffix}", table, bits, f"{function}()")
+    for table in ("ledger_account", "ledger_transaction", "ledger_transfer")
+    for suffix, bits, function in (
+        ("keeps_rows", 1 + 2 + 8 + 16, "ledger_refuse_change"),
+        ("keeps_all_rows", 2 + 32, "ledger_refuse_change"),
+        ("stamps_xid", 1 + 2 + 4, "ledger_stamp_xid"),
+    )
+    if (table, suffix) != ("ledger_account", "stamps_xid")
+]
+GUARD_ROWS = ", ".join(str(guard) for guard in _GUARDS)
+
+# The shape of a transfer cannot be unbalanced, so these sums find what was done to the rows or to
+# the keys behind our back: an end without an account, an account in another currency.
+SUMS = [
+    Invariant(
+        "ledger-transactions-balance",
+        "within a transaction, layer, mode and currency the entries sum to zero",
+        """
+        SELECT transaction_id, layer, mode, currency, sum(amount) FROM ledger_entries
+        GROUP BY transaction_id, layer, mode, currency HAVING sum(amount) <> 0
+        """,
+    ),
+    Invariant(
+        "ledger-trial-balance",
+        "per currency, mode and layer total debits equal total credits",
+        """
+        SELECT currency, mode, layer, sum(amount) FILTER (WHERE side = 'debit') AS debits,
+               -sum(amount) FILTER (WHERE side = 'credit') AS credits
+        FROM ledger_entries GROUP BY currency, mode, layer HAVING sum(amount) <> 0
+        """,
+    ),
+    Invariant(
+        "ledger-accounting-equation",
+        "per currency, mode and layer assets and expenses equal liabilities, equity and income",
+        f"""
+        SELECT currency, mode, layer,
+               sum(amount) FILTER (WHERE chart.is_debit_normal) AS assets_and_expenses,
+               -sum(amount) FILTER (WHERE NOT chart.is_debit_normal) AS everything_else
+        FROM ledger_entries
+        LEFT JOIN (VALUES {CHART_ROWS}) AS chart (code, is_debit_normal) USING (code)
+        GROUP BY currency, mode, layer
+        HAVING coalesce(sum(amount) FILTER (WHERE chart.is_debit_normal), 0)
+            <> -coalesce(sum(amount) FILTER (WHERE NOT chart.is_debit_normal), 0)
+        """,
+    ),
+]
+
+RESOLUTIONS = [
+    Invariant(
+        "ledger-pending-resolved-once",
+        "a pending transaction is resolved by at most one other",
+        """
+        SELECT resolves_id, count(*) FROM ledger_transaction
+        WHERE resolves_id IS NOT NULL GROUP BY resolves_id HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "ledger-resolution-mirrors-pending",
+        "a resolution takes back exactly the pending legs of what it resolves; nothing else does",
+        """
+        WITH owed AS (
+            SELECT r.id, t.credit_account_id AS debit, t.debit_account_id AS credit, t.amount
+            FROM ledger_transaction r JOIN ledger_transfer t ON t.transaction_id = r.resolves_id
+            WHERE t.layer = 'pending' AND NOT t.reversal
+        ), written AS (
+            SELECT transaction_id AS id, debit_account_id AS debit, credit_account_id AS credit,
+                   amount
+            FROM ledger_transfer WHERE reversal
+        )
+        (TABLE owed EXCEPT ALL TABLE written) UNION ALL (TABLE written EXCEPT ALL TABLE owed)
+        """,
+    ),
+    Invariant(
+        "ledger-resolution-resolves-something",
+        "what a transaction resolves has pending legs, and its own pending legs are all reversals",
+        """
+        SELECT r.id FROM ledger_transaction r
+        WHERE r.resolves_id IS NOT NULL AND (
+            NOT EXISTS (SELECT FROM ledger_transfer t WHERE t.transaction_id = r.resolves_id
+                        AND t.layer = 'pending' AND NOT t.reversal)
+            OR EXISTS (SELECT FROM ledger_transfer t WHERE t.transaction_id = r.id
+                       AND t.layer = 'pending' AND NOT t.reversal))
+        """,
+    ),
+]
+
+SHAPE = [
+    Invariant(
+        "ledger-transfers-have-headers",
+        "every transfer belongs to a transaction of its own mode",
+        """
+        SELECT t.id FROM ledger_transfer t
+        LEFT JOIN ledger_transaction h ON h.id = t.transaction_id AND h.mode = t.mode
+        WHERE h.id IS NULL
+        """,
+    ),
+    Invariant(
+        "ledger-headers-have-transfers",
+        "every transaction has a transfer",
+        """
+        SELECT h.id FROM ledger_transaction h
+        WHERE NOT EXISTS (SELECT FROM ledger_transfer t WHERE t.transaction_id = h.id)
+        """,
+    ),
+    Invariant(
+        "ledger-transfers-written-with-headers",
+        "a transfer was written by the database transaction that wrote its header",
+        """
+        SELECT t.id, t.xid, h.xid AS header_xid FROM ledger_transfer t
+        JOIN ledger_transaction h ON h.id = t.transaction_id WHERE t.xid IS DISTINCT FROM h.xid
+        """,
+    ),
+    Invariant(
+        "ledger-facts-booked-once",
+        "one business fact has one transaction",
+        """
+        SELECT kind, source_id, count(*) FROM ledger_transaction
+        GROUP BY kind, source_id HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "ledger-ends-share-currency",
+        "both accounts of a transfer exist in its currency and mode",
+        """
+        SELECT t.id FROM ledger_transfer t
+        LEFT JOIN ledger_account d ON (d.id, d.currency, d.mode)
+                                    = (t.debit_account_id, t.currency, t.mode)
+        LEFT JOIN ledger_account c ON (c.id, c.currency, c.mode)
+                                    = (t.credit_account_id, t.currency, t.mode)
+        WHERE d.id IS NULL OR c.id IS NULL OR d.id = c.id
+        """,
+    ),
+]
+
+GUARDS = [
+    Invariant(
+        "ledger-triggers-in-force",
+        "the triggers that keep the books append-only exist and fire ALWAYS",
+        f"""
+        SELECT expected.name, actual.tgenabled
+        FROM (VALUES {GUARD_ROWS}) AS expected (name, relation, bits, function)
+        LEFT JOIN pg_trigger actual
+            ON actual.tgrelid = to_regclass(expected.relation) AND actual.tgname = expected.name
+        WHERE actual.oid IS NULL OR actual.tgenabled <> 'A' OR actual.tgtype <> expected.bits
+           OR actual.tgfoid <> to_regprocedure(expected.function)
+           OR actual.tgqual IS NOT NULL OR actual.tgattr <> ''
+        """,
+    ),
+    # Predefined roles such as pg_write_all_data hold every right, but nobody logs in as them; a
+    # role that was made a member of one is listed under its own name.
+    Invariant(
+        "ledger-rights-append-only",
+        "nobody but the owner may change, delete or truncate what is in the books",
+        """
+        SELECT role.rolname, c.relname, right_to.what
+        FROM pg_roles role
+        CROSS JOIN pg_class c
+        CROSS JOIN (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS right_to (what)
+        WHERE c.oid IN (to_regclass('ledger_account'), to_regclass('ledger_transaction'),
+                        to_regclass('ledger_transfer'))
+          AND role.rolcanlogin AND NOT role.rolsuper AND role.oid <> c.relowner
+          AND (has_table_privilege(role.oid, c.oid, right_to.what)
+               OR right_to.what = 'UPDATE' AND has_any_column_privilege(role.oid, c.oid, 'UPDATE'))
+        """,
+    ),
+]
+
+INVARIANTS: list[Invariant] = [*SUMS, *RESOLUTIONS, *SHAPE, *GUARDS]
