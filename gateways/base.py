@@ -30,8 +30,8 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """What a provider said, in our words.
 
-    ``stored_answer`` marks an answer kept under the key since an earlier request. It is old news,
-    not a state: the caller goes on to ``find``. A success never carries it: it cannot become untrue.
+    ``stored_answer`` marks what may have been kept under the key since an earlier request: old
+    news, not a state, so the caller goes on to ``find``. A success never carries it.
     """
 
     kind: OutcomeKind
@@ -234,9 +234,9 @@ class Deadline:
         """Test whether there is no time left for an answer."""
         return time.monotonic() >= self.at
 
-    def may_send(self) -> bool:
+    def may_send(self, *, in_seconds: float = 0.0) -> bool:
         """Test, directly before a send, whether a request may still leave."""
-        return time.monotonic() < min(self.at, self.send_before)
+        return time.monotonic() + in_seconds < min(self.at, self.send_before)
 
 
 @runtime_checkable

@@ -1,8 +1,8 @@
 """A provider that says no to everything."""
 
-from gateways.providers import mock_tokens
-from gateways.providers.mock_provider import MockProvider
-from gateways.providers.mock_tokens import Script
+from gateways.mocks import tokens
+from gateways.mocks.provider import MockProvider
+from gateways.mocks.tokens import Script
 
 
 class MockFailure(MockProvider):
@@ -10,4 +10,4 @@ class MockFailure(MockProvider):
 
     def charge_script(self, payment_method: str) -> Script:
         """Decline."""
-        return mock_tokens.decline("card_declined")
+        return tokens.decline("card_declined")

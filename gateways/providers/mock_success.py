@@ -1,6 +1,6 @@
 """A provider that says yes to everything."""
 
-from gateways.providers.mock_provider import MockProvider
+from gateways.mocks.provider import MockProvider
 
 
 class MockSuccess(MockProvider):

@@ -16,8 +16,8 @@ from functools import cache
 from uuid import uuid4
 
 from gateways.base import Found, Kind, NotFound, Outcome, OutcomeKind, UnexpectedAnswer
-from gateways.providers.mock_file import SharedFile
-from gateways.providers.mock_tokens import Script
+from gateways.mocks.file import SharedFile
+from gateways.mocks.tokens import Script
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS effects (

@@ -20,10 +20,10 @@ from gateways.base import (
     Query,
     Refund,
 )
-from gateways.providers import mock_tokens, mock_webhook
-from gateways.providers.mock_book import Entry, Written, book_at
-from gateways.providers.mock_notifier import Notifier
-from gateways.providers.mock_tokens import After, Before, Script
+from gateways.mocks import tokens, webhook
+from gateways.mocks.book import Entry, Written, book_at
+from gateways.mocks.notifier import Notifier
+from gateways.mocks.tokens import After, Before, Script
 
 _RETRY_AFTER_SECONDS = 1.0
 _DAY_SECONDS = 86_400.0
@@ -63,11 +63,11 @@ class MockProvider:
 
     def charge_script(self, payment_method: str) -> Script:
         """Choose what happens to a charge."""
-        return mock_tokens.SUCCESS
+        return tokens.SUCCESS
 
     def refund_script(self, payment_method: str) -> Script:
         """Choose what happens to a refund, by what its charge was paid with."""
-        return mock_tokens.SUCCESS
+        return tokens.SUCCESS
 
     def charge(self, charge: Charge, deadline: Deadline) -> Outcome:
         """Take money, or play the script's fault.
@@ -117,7 +117,7 @@ class MockProvider:
         :raises SignatureStale: if it was made too far from now
         :raises NoticeMalformed: if the body is not one of the mocks' events
         """
-        return mock_webhook.read(headers, body, secrets=self._secrets, now=now)
+        return webhook.read(headers, body, secrets=self._secrets, now=now)
 
     def _carry_out(self, entry: Entry, deadline: Deadline) -> Outcome:
         self._fail_before(entry)

@@ -6,6 +6,7 @@ be the only way to learn a result.
 
 import heapq
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,10 @@ from dataclasses import dataclass
 
 import requests
 
-from gateways.providers import mock_webhook
+from core.logging import get_logger
+from gateways.mocks import webhook
+
+log = get_logger(__name__)
 
 _TRIES_MAX = 3
 _WAIT_SECONDS = 0.5
@@ -48,22 +52,27 @@ class Notifier:
             session.trust_env = False  # a proxy of the machine is not between a mock and us
             while True:
                 letter = queue.get()
-                self._before_send()
                 tries = letter.tries + 1
-                if not self._posted(session, letter.body) and tries < _TRIES_MAX:
+                if self._posted(session, letter.body):
+                    continue
+                if tries < _TRIES_MAX:
                     queue.put(_Letter(time.time() + _WAIT_SECONDS * tries, letter.body, tries))
+                else:
+                    log.warning("mock.webhook_given_up", tries=tries)
 
     def _posted(self, session: requests.Session, body: bytes) -> bool:
-        signature = mock_webhook.sign(self._secret, body, time.time())
+        signature = webhook.sign(self._secret, body, time.time())
         try:
+            self._before_send()
             answer = session.post(
                 self._url,
                 data=body,
-                headers={"Content-Type": "application/json", mock_webhook.HEADER: signature},
+                headers={"Content-Type": "application/json", webhook.HEADER: signature},
                 timeout=_TIMEOUT_SECONDS,
                 allow_redirects=False,
             )
-        except requests.RequestException:
+        except (requests.RequestException, sqlite3.Error) as error:
+            log.info("mock.webhook_failed", error=type(error).__name__)
             return False
         return answer.ok
 
