@@ -1,0 +1,112 @@
+"""Databases and brokers for tests. All of it is real; a run leaves nothing behind."""
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import django
+import pytest
+import redis
+from django.conf import settings
+from django.db import connections
+from psycopg2.extensions import connection as Connection
+from pytest_django import DjangoDbBlocker
+
+from core.caches import forget
+from tests import servers
+
+servers.point_settings_here()
+
+
+def pytest_configure() -> None:
+    django.setup()
+
+
+def pytest_unconfigure() -> None:
+    servers.remove_everything()
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database, by its addresses."""
+
+    name: str
+    url: str
+    owner_url: str
+
+    def connect(self, *, owner: bool = False) -> Connection:
+        """Open a second connection; its transactions are the test's to end."""
+        return servers.connect(self.owner_url if owner else self.url)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What a process needs in its environment to use this database."""
+        return {"DATABASE_URL": self.url, "DATABASE_OWNER_URL": self.owner_url}
+
+
+def _database(name: str) -> Database:
+    databases = servers.DATABASES
+    return Database(name, databases.url(name), databases.url(name, owner=True))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    """Replace Django's own: the template is migrated by the owner, the tests are not the owner."""
+    servers.DATABASES.start()
+
+
+@pytest.fixture(autouse=True)
+def _no_cache_outlives_its_test() -> Iterator[None]:
+    yield
+    forget()
+
+
+def _use(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    # `connections.settings` is what every thread's connection is made from.
+    connections.close_all()
+    monkeypatch.setitem(connections.settings["default"], "NAME", database.name)
+    monkeypatch.setattr(settings, "DATABASE_URL", database.url)
+    monkeypatch.setattr(settings, "DATABASE_OWNER_URL", database.owner_url)
+    for key, value in database.env.items():
+        monkeypatch.setenv(key, value)
+    forget()
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Generator[Database]:
+    """Give the test a database of its own, where transactions really commit."""
+    database = _database(servers.DATABASES.fresh())
+    with pytest.MonkeyPatch.context() as monkeypatch, django_db_blocker.unblock():
+        _use(database, monkeypatch)
+        yield database
+        connections.close_all()
+    forget()
+    servers.DATABASES.drop(database.name)
+
+
+@pytest.fixture
+def owner(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """Connect to the test's database as the owner of its tables; what is not committed goes."""
+    own = "committed_db" in request.fixturenames
+    database = request.getfixturevalue("committed_db") if own else _shared(request)
+    with closing(database.connect(owner=True)) as connection:
+        yield connection
+
+
+def _shared(request: pytest.FixtureRequest) -> Database:
+    request.getfixturevalue("django_db_setup")
+    return _database(servers.DATABASES.shared)
+
+
+@pytest.fixture(scope="session")
+def _broker() -> str:
+    servers.BROKER.start()
+    return servers.BROKER.broker.url
+
+
+@pytest.fixture
+def broker_url(_broker: str) -> str:
+    """Give the address of an empty broker; it is `settings.REDIS_URL` too."""
+    with closing(redis.Redis.from_url(_broker)) as client:
+        client.flushall()
+    return _broker
