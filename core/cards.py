@@ -7,14 +7,18 @@ agree; the Luhn digit alone would accept one number in ten.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 MASK = "[card]"
-_SHORTEST, _LONGEST = 13, 19
 
 _NAMES = frozenset(
-    "card cards cardnumber cardno cardnum ccnumber ccnum pan cvv cvv2 cvc cvc2 csc cid "
-    "track track1 track2 trackdata exp expiry expiration expmonth expyear expirydate".split()
+    {
+        *("card", "cards", "cardnumber", "cardno", "cardnum", "ccnumber", "ccnum", "pan"),
+        *("cvv", "cvv2", "cvc", "cvc2", "csc", "cid"),
+        *("track", "track1", "track2", "trackdata"),
+        *("exp", "expiry", "expiration", "expmonth", "expyear", "expirydate"),
+    }
 )
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+(?![a-z])")
 
@@ -29,58 +33,65 @@ _RUN = re.compile(r"\d(?:[ .\-]?\d){12,}")
 _GROUP = re.compile(r"\d+")
 
 _DOUBLED = tuple((2 * digit) // 10 + (2 * digit) % 10 for digit in range(10))
-_LONG = frozenset(range(16, 20))
+_ANY = (13, 14, 15, 16, 17, 18, 19)
+_LONG = (16, 17, 18, 19)
 # (first prefix, last prefix, lengths), ISO/IEC 7812 issuer ranges by network.
-_ISSUERS: tuple[tuple[str, str, frozenset[int]], ...] = (
-    ("4", "4", frozenset({13, 16, 18, 19})),
-    ("51", "55", frozenset({16})),
-    ("2221", "2720", frozenset({16})),
-    ("34", "34", frozenset({15})),
-    ("37", "37", frozenset({15})),
-    ("300", "305", frozenset(range(14, 20))),
-    ("309", "309", frozenset(range(14, 20))),
-    ("36", "36", frozenset(range(14, 20))),
-    ("38", "39", frozenset(range(14, 20))),
+_ISSUERS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
+    ("4", "4", (13, 16, 18, 19)),
+    ("51", "55", (16,)),
+    ("2221", "2720", (16,)),
+    ("34", "34", (15,)),
+    ("37", "37", (15,)),
+    ("300", "305", _ANY[1:]),
+    ("309", "309", _ANY[1:]),
+    ("36", "36", _ANY[1:]),
+    ("38", "39", _ANY[1:]),
     ("3528", "3589", _LONG),
     ("2200", "2204", _LONG),
-    ("50", "50", frozenset(range(13, 20))),
-    ("56", "58", frozenset(range(13, 20))),
-    ("60", "69", frozenset(range(13, 20))),
-    ("81", "82", frozenset({16})),
-    ("9792", "9792", frozenset({16})),
+    ("50", "50", _ANY),
+    ("56", "58", _ANY),
+    ("60", "69", _ANY),
+    ("81", "82", (16,)),
+    ("9792", "9792", (16,)),
 )
 
 
-def _lengths(digits: str) -> frozenset[int]:
+@lru_cache(maxsize=10_000)
+def _lengths(prefix: str) -> tuple[int, ...]:
     for first, last, lengths in _ISSUERS:
-        if first <= digits[: len(first)] <= last:
+        if first <= prefix[: len(first)] <= last:
             return lengths
-    return frozenset()
+    return ()
 
 
-def _luhn(digits: str) -> bool:
-    backwards = [int(digit) for digit in reversed(digits)]
-    total = sum(backwards[::2]) + sum(_DOUBLED[digit] for digit in backwards[1::2])
-    return total % 10 == 0
-
-
-def _is_card(digits: str) -> bool:
-    return len(digits) in _lengths(digits) and _luhn(digits)
+def _luhn_sums(digits: list[int], plain: int) -> list[int]:
+    """Return running Luhn totals in which the places of one parity count as they are."""
+    values = (
+        digit if place % 2 == plain else _DOUBLED[digit] for place, digit in enumerate(digits)
+    )
+    return [*accumulate(values, initial=0)]
 
 
 def _in_run(run: str) -> Iterator[tuple[int, int]]:
-    """Find cards among neighbouring groups: ``2026 4111 1111 1111 1111`` holds one."""
-    groups = [(found.start(), found.end()) for found in _GROUP.finditer(run)]
+    """Find cards among neighbouring groups: ``2026 4111 1111 1111 1111`` holds one.
+
+    Linear in the run, because a hostile body may be one long run.
+    """
     # Unicode knows other digits than ours; a card typed in them is still a card.
-    plain = "".join(str(int(char)) if char.isdecimal() else char for char in run)
-    for index, (start, _) in enumerate(groups):
-        digits = ""
-        for first, end in groups[index:]:
-            digits += plain[first:end]
-            if len(digits) > _LONGEST:
-                break
-            if len(digits) >= _SHORTEST and _is_card(digits):
-                yield start, end
+    digits = [int(char) for char in run if char.isdecimal()]
+    text = "".join(map(str, digits))
+    sums = [_luhn_sums(digits, 0), _luhn_sums(digits, 1)]
+    starts, ends, place = [], {}, 0
+    for group in _GROUP.finditer(run):
+        starts.append((place, group.start()))
+        place += len(group[0])
+        ends[place] = group.end()
+    for first, start in starts:
+        for length in _lengths(text[first : first + 4]):
+            after = first + length
+            total = sums[(after - 1) % 2]
+            if after in ends and (total[after] - total[first]) % 10 == 0:
+                yield start, ends[after]
                 break
 
 

@@ -5,8 +5,9 @@ The variable must be set before this import, because the client chooses its stor
 """
 
 import os
+import struct
+from collections import deque
 from collections.abc import Callable, Iterable
-from glob import glob
 from pathlib import Path
 
 from django.conf import settings
@@ -80,6 +81,9 @@ SAMPLER_FAILURES = Counter(
     "pay_sampler_failures_total", "Samplers that failed when the page was read", ["sampler"]
 )
 
+# What reading a file that is being made, or was cut short by a kill, can raise.
+_BROKEN = (struct.error, ValueError, RuntimeError, OSError)
+
 Sampler = Callable[[], Iterable[Metric]]
 _samplers: dict[str, Sampler] = {}
 
@@ -121,33 +125,34 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _is_current(file: str) -> bool:
+def _is_current(file: Path) -> bool:
     # A live gauge speaks of its process, so it ends with it; a counter stays part of the sum.
-    kind, _, pid = Path(file).stem.rpartition("_")
+    kind, _, pid = file.stem.rpartition("_")
     return not kind.startswith("gauge_live") or _is_alive(int(pid))
 
 
 def _is_readable(file: str) -> bool:
     try:
-        for _ in MmapedDict.read_all_values_from_file(file):
-            pass
-    except Exception:
-        # Made this instant and still empty, or cut short by a kill: one file, not the page.
+        deque(MmapedDict.read_all_values_from_file(file), maxlen=0)  # type: ignore[no-untyped-call]
+    except _BROKEN:
+        # One file, not the page.
         log.warning("metrics.file_unreadable", file=Path(file).name)
         return False
     return True
 
 
-class _Files(MultiProcessCollector):
-    """The files of all processes, without what a dead process claims to be now."""
+def _merged(files: list[str]) -> list[Metric]:
+    return [*MultiProcessCollector.merge(files)]  # type: ignore[no-untyped-call]
 
-    def collect(self) -> Iterable[Metric]:
-        files = [file for file in glob(f"{self._path}/*.db") if _is_current(file)]
-        try:
-            return self.merge(files)
-        except Exception:
-            log.warning("metrics.merge_failed", files=len(files))
-            return self.merge([file for file in files if _is_readable(file)])
+
+def _counted() -> list[Metric]:
+    """Add up the files of all processes, without what a dead one claims to be now."""
+    files = [str(file) for file in Path(settings.METRICS_DIR).glob("*.db") if _is_current(file)]
+    try:
+        return _merged(files)
+    except _BROKEN:
+        log.warning("metrics.merge_failed", files=len(files))
+        return _merged([file for file in files if _is_readable(file)])
 
 
 def exposition() -> bytes:
@@ -155,8 +160,7 @@ def exposition() -> bytes:
     # First, so that a sampler's failure is already counted on this page.
     found = _sampled()
     registry = CollectorRegistry()
-    _Files(registry, path=settings.METRICS_DIR)
-    registry.register(_Given(found))
+    registry.register(_Given([*_counted(), *found]))
     return generate_latest(registry)
 
 

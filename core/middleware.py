@@ -1,0 +1,129 @@
+"""The first and the last code a request meets: its identity, its one log line, its refusals."""
+
+import re
+import time
+from collections.abc import Callable
+
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from core import request_limits
+from core.errors import (
+    CONTENT_TYPE,
+    OF_STATUS,
+    Problem,
+    problem_for,
+    problem_http_response,
+    set_origin,
+)
+from core.ids import uuid7
+from core.logging import get_logger
+from core.metrics import REQUEST_SECONDS, REQUESTS
+from core.redaction import clean
+
+log = get_logger(__name__)
+Next = Callable[[HttpRequest], HttpResponseBase]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# People look at these, so their errors stay pages.
+_PAGES = ("/admin/", "/api/docs/", "/static/")
+# Asked every few seconds by machines, by whatever name they know us.
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_KEPT_HEADERS = ("Allow", "WWW-Authenticate", "Retry-After")
+
+
+def _request_id(request: HttpRequest) -> str:
+    given = request.META.get("HTTP_X_REQUEST_ID", "")
+    if _REQUEST_ID.fullmatch(given) and clean(given) == given:
+        return str(given)
+    return str(uuid7())
+
+
+def _is_page(request: HttpRequest) -> bool:
+    return request.path_info.startswith(_PAGES)
+
+
+class RequestContext:
+    """Gives a request its id, counts it, logs it once, and turns any error into a problem."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        began = time.perf_counter()
+        request_id = _request_id(request)
+        request.request_id = request_id  # type: ignore[attr-defined]  # what the context is for
+        clear_contextvars()
+        bind_contextvars(request_id=request_id)
+        set_origin("")
+        try:
+            response = self._answer(request)
+            response["X-Request-Id"] = request_id
+            self._record(request, response, time.perf_counter() - began)
+        finally:
+            clear_contextvars()
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            if request.path_info not in _PROBES:
+                set_origin(f"{request.scheme}://{request.get_host()}")
+        except SuspiciousOperation:
+            problem = Problem("invalid-header", "This host name is not served here.")
+            return problem_http_response(problem, request.request_id)  # type: ignore[attr-defined]
+        return self._as_problem(request, self.get_response(request))
+
+    def _as_problem(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Translate an error some other code put into words (or a debug page) of its own."""
+        status = response.status_code
+        known = response.get("Content-Type", "").startswith(CONTENT_TYPE)
+        if status < 400 or known or _is_page(request):  # noqa: PLR2004 - RFC 9110
+            return response
+        slug = OF_STATUS.get(status, "internal-error" if status >= 500 else "validation-error")  # noqa: PLR2004
+        headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
+        response.close()
+        problem = Problem(slug, headers=headers)
+        return problem_http_response(problem, request.request_id)  # type: ignore[attr-defined]
+
+    def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
+        """Answer for a view that raised; pages keep Django's own error pages."""
+        if _is_page(request):
+            return None
+        problem = problem_for(exc)
+        if problem is None:
+            log.error("request.failed", exc_info=exc)
+            problem = Problem("internal-error")
+        return problem_http_response(problem, request.request_id)  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _record(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+        match = request.resolver_match
+        route = match.route if match else "unmatched"
+        method = request.method if request.method in _METHODS else "other"
+        REQUESTS.labels(method, route, response.status_code).inc()
+        REQUEST_SECONDS.labels(route).observe(seconds)
+        line = log.debug if request.path_info in _PROBES else log.info
+        line(
+            "request.done",
+            method=method,
+            route=route,
+            status=response.status_code,
+            ms=round(seconds * 1000, 1),
+        )
+
+
+class StrictRequest:
+    """Refuses what no view should have to read: too much, encoded, cut short, or card data."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            request_limits.check(request)
+        except (Problem, SuspiciousOperation, UnreadablePostError) as exc:
+            problem = problem_for(exc) or Problem("validation-error")
+            return problem_http_response(problem, request.request_id)  # type: ignore[attr-defined]
+        return self.get_response(request)

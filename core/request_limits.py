@@ -1,0 +1,108 @@
+"""What a request may be before anyone reads it: its size, its encoding, and no card data."""
+
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from core.cards import holds_card_number, is_card_name
+from core.errors import Problem
+
+MAX_TARGET_CHARACTERS = 8 * 1024
+MAX_HEADERS_CHARACTERS = 32 * 1024
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+# Random by nature, so a card number in them would be chance; they are never logged either.
+_UNREAD_HEADERS = frozenset({"HTTP_X_API_KEY", "HTTP_AUTHORIZATION"})
+
+
+def _card_data(where: str) -> Problem:
+    return Problem("cardholder-data-not-accepted", f"Card data was found in the {where}.")
+
+
+def _check_target(request: HttpRequest) -> None:
+    path, query = request.path_info, request.META.get("QUERY_STRING", "")
+    if len(path) + len(query) > MAX_TARGET_CHARACTERS:
+        raise Problem("uri-too-long", f"At most {MAX_TARGET_CHARACTERS} characters are read.")
+    if "\x00" in path:
+        raise Problem("validation-error", "The path holds a NUL.")
+    if holds_card_number(path):
+        raise _card_data("path")
+    if query:
+        _check_query(request)
+
+
+def _check_query(request: HttpRequest) -> None:
+    for name, values in request.GET.lists():
+        if is_card_name(name) or any(holds_card_number(text) for text in (name, *values)):
+            raise _card_data("query")
+        if any("\x00" in text for text in (name, *values)):
+            raise Problem("validation-error", "The query holds a NUL.")
+
+
+def _check_headers(meta: dict[str, Any]) -> None:
+    size = 0
+    read: list[str] = []
+    for name, value in meta.items():
+        if not name.startswith("HTTP_"):
+            continue
+        size += len(name) + len(value)
+        if name not in _UNREAD_HEADERS and not name.endswith("_SIGNATURE"):
+            read.append(value)
+        if is_card_name(name[5:]):
+            raise _card_data("headers")
+    if size > MAX_HEADERS_CHARACTERS:
+        raise Problem("headers-too-large", f"At most {MAX_HEADERS_CHARACTERS} bytes are read.")
+    if holds_card_number("\n".join(read)):
+        raise _card_data("headers")
+    if meta.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in {"identity", ""}:
+        raise Problem("unsupported-media-type", "A compressed body is not read.")
+
+
+def _too_large() -> Problem:
+    return Problem("payload-too-large", f"At most {settings.BODY_LIMIT_BYTES} bytes are read.")
+
+
+def _declared_length(meta: dict[str, Any]) -> int | None:
+    declared = meta.get("CONTENT_LENGTH")
+    if declared in {None, ""}:
+        return None
+    if not str(declared).isascii() or not str(declared).isdigit():
+        raise Problem("invalid-header", "Content-Length is not a number.")
+    return int(str(declared)[:20])
+
+
+def _read_unmeasured(request: HttpRequest) -> int:
+    """Read a body whose length nobody told; Django would take it for empty."""
+    stream = request.META.get("wsgi.input")
+    raw = b"" if stream is None else stream.read(settings.BODY_LIMIT_BYTES + 1)
+    if len(raw) > settings.BODY_LIMIT_BYTES:
+        raise _too_large()
+    request._stream = BytesIO(raw)  # noqa: SLF001 - where Django reads from
+    request.META["CONTENT_LENGTH"] = str(len(raw))
+    return len(raw)
+
+
+def _check_body(request: HttpRequest) -> None:
+    length = _declared_length(request.META)
+    if length is None:
+        length = _read_unmeasured(request)
+    if length > settings.BODY_LIMIT_BYTES:
+        raise _too_large()
+    if length == 0:
+        # `curl -d ''` calls nothing a form; without a body there is no type to refuse.
+        request.META["CONTENT_TYPE"] = ""
+    elif len(request.body) != length:
+        raise Problem("malformed-json", "The body ended early.")
+
+
+def check(request: HttpRequest) -> None:
+    """Refuse a request by its outside.
+
+    :raises Problem: with what is wrong
+    """
+    _check_target(request)
+    _check_headers(request.META)
+    if request.method in _WITH_BODY:
+        _check_body(request)
