@@ -147,6 +147,7 @@ DISPATCH_LEASE = timedelta(seconds=environment.seconds("DISPATCH_LEASE_SECONDS",
 RUN_LEASE = timedelta(seconds=environment.seconds("RUN_LEASE_SECONDS", 20))
 GATEWAY_TOTAL = timedelta(seconds=environment.seconds("GATEWAY_TOTAL_SECONDS", 10))
 STALE_READ_WINDOW = timedelta(seconds=environment.seconds("STALE_READ_WINDOW_SECONDS", 8))
+REVIEW_AFTER = timedelta(seconds=environment.seconds("REVIEW_AFTER_SECONDS", 3600))
 SWEEP_EVERY = timedelta(seconds=environment.seconds("SWEEP_EVERY_SECONDS", 1))
 if RUN_LEASE <= GATEWAY_TOTAL:
     message = "RUN_LEASE_SECONDS must be above GATEWAY_TOTAL_SECONDS, or every slow call is fenced"

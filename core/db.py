@@ -6,12 +6,13 @@
 - ``@outside_transaction``     a foreign call, which no rollback can take back
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import connection
 from django.db.transaction import Atomic, atomic
+from psycopg2.extras import execute_values
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,3 +79,15 @@ def row_dicts(sql: str, params: object = None) -> list[dict[str, Any]]:
             return []
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def rows_of_values(
+    sql: str, template: str, values: Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """Run one statement over a VALUES list (``%s`` in it) and return its rows; none for no values."""
+    if not values:
+        return []
+    with connection.cursor() as cursor:
+        return execute_values(
+            cursor.cursor, sql, values, template, page_size=len(values), fetch=True
+        )

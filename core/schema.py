@@ -32,7 +32,7 @@ class CurrentXid(models.Func):
         return super().as_sql(compiler, connection, template="pg_current_xact_id()", **context)
 
 
-class XidField(models.Field[str | None, str | None]):
+class XidField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time
     """``xid8`` filled by the database with the id of the transaction that wrote the row."""
 
     def __init__(self, **options: Any) -> None:

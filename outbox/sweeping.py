@@ -1,0 +1,115 @@
+"""What recovers a message, whoever dropped it: one lease, one sweeper, no leader.
+
+Every condition stands inside the statement that writes, so two sweepers, or a sweeper beside a
+worker that is just committing, cannot both act on a row.
+
+The poison rule: a message whose start lapsed runs *alone* next time, one at a time in the whole
+system, and only lapses of lone starts count against it. A lone lapse in company (another start
+of the same worker lapsed around the same time) does not count: the worker died of something else.
+The verdict is taken a run lease later, when every lapse of that moment has been swept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from core.db import needs_transaction, rows, transaction
+from outbox.handling import Started
+
+SWEEP_LIMIT = 500
+PRUNE_LIMIT = 1000
+LONE_LAPSES_MAX = 3
+CRASH_LOOP = "crash loop: its worker died or froze on three lone starts"
+
+_RETURN_LOST = """
+    UPDATE outbox_message m
+    SET state = 0, lost = m.lost + 1, lease_until = NULL, job = NULL, available_at = now()
+    FROM (SELECT id FROM outbox_message
+          WHERE state = 1 AND started_at IS NULL AND lease_until < now()
+          ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) AS lost
+    WHERE m.id = lost.id AND m.state = 1 AND m.started_at IS NULL AND m.lease_until < now()
+    RETURNING m.id
+"""
+
+# A lone lapse waits for a run lease, so that the verdict knows every lapse around it.
+_RETURN_LAPSED = """
+    WITH gone AS MATERIALIZED (
+        SELECT id, alone, started_at, lease_until FROM outbox_message
+        WHERE state = 1 AND started_at IS NOT NULL AND lease_until < now()
+        ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED),
+    back AS (
+        UPDATE outbox_message m
+        SET state = 0, alone = true, lease_until = NULL, job = NULL,
+            available_at = now() + CASE WHEN gone.alone THEN %(lease)s ELSE interval '0' END,
+            last_error = 'its worker died, froze or was too slow'
+        FROM gone
+        WHERE m.id = gone.id AND m.state = 1 AND m.started_at IS NOT NULL AND m.lease_until < now()
+        RETURNING m.id, m.epoch, m.worker, gone.alone, gone.started_at, gone.lease_until)
+    INSERT INTO outbox_lapse (id, message_id, epoch, worker, alone, started_at, lease_until)
+    SELECT gen_random_uuid(), id, epoch, worker, alone, started_at, lease_until FROM back
+    RETURNING message_id
+"""
+
+_CONVICTED = """
+    SELECT m.id, m.subject_id, m.kind FROM outbox_message m
+    WHERE m.state = 0 AND m.alone AND m.starts >= %(max)s AND m.available_at <= now()
+      AND %(max)s <= (
+        SELECT count(*) FROM outbox_lapse l
+        WHERE l.message_id = m.id AND l.alone AND NOT EXISTS (
+            SELECT FROM outbox_lapse o
+            WHERE o.worker = l.worker AND o.message_id <> l.message_id
+              AND o.started_at < l.lease_until AND o.lease_until > l.started_at))
+    LIMIT %(limit)s
+"""
+
+_BURY = """
+    UPDATE outbox_message
+    SET state = 9, epoch = epoch + 1, finished_at = now(), last_error = %(reason)s
+    WHERE id = ANY(%(ids)s) AND state = 0 AND alone AND starts >= %(max)s
+      AND available_at <= now()
+    RETURNING id, epoch, kind, lane, subject_id, starts, failures, max_attempts, trace
+"""
+
+_PRUNE = """
+    DELETE FROM outbox_message WHERE id IN (
+        SELECT id FROM outbox_message
+        WHERE id < %(before)s AND state = 8 AND finished_at < now() - %(kept)s
+        ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many messages one sweep returned."""
+
+    lost: int
+    lapsed: int
+
+
+def sweep(run_lease: timedelta) -> Swept:
+    """Return every message whose lease ran out; being lost in transport spends no attempt."""
+    with transaction():
+        lost = rows(_RETURN_LOST, {"limit": SWEEP_LIMIT})
+    with transaction():
+        lapsed = rows(_RETURN_LAPSED, {"limit": SWEEP_LIMIT, "lease": run_lease})
+    return Swept(len(lost), len(lapsed))
+
+
+def convicted() -> list[tuple[UUID, UUID, str]]:
+    """Return id, subject and kind of the messages that keep killing their workers."""
+    return rows(_CONVICTED, {"max": LONE_LAPSES_MAX, "limit": SWEEP_LIMIT})
+
+
+@needs_transaction
+def bury(ids: Sequence[UUID]) -> list[Started]:
+    """Make convicted messages dead; return those that still were as ``convicted`` saw them."""
+    params = {"ids": list(ids), "reason": CRASH_LOOP, "max": LONE_LAPSES_MAX}
+    return [Started(*row) for row in rows(_BURY, params)]
+
+
+def prune(before: UUID, kept: timedelta) -> int:
+    """Delete a batch of done messages older than ``kept``; ``before`` bounds their ids."""
+    with transaction():
+        return len(rows(_PRUNE, {"before": before, "kept": kept, "limit": PRUNE_LIMIT}))

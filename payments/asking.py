@@ -1,0 +1,191 @@
+"""What to ask a provider about an operation, and the asking itself.
+
+Asking by the same key may act, since the first request may never have arrived. So it is done only
+while the operation is still open and its key is alive at the provider; otherwise we look. A gateway
+without keys gets one automatic send, ever. A not-found soon after a send proves nothing.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from gateways import base, calling, registry
+from payments.cases import Case
+from payments.facts import Meaning, Said
+from payments.models import AttemptKind, OperationKind, Payment
+
+# Longer than any request can stay on the wire: nothing is sent so close to the end of a key's life.
+KEY_MARGIN = timedelta(minutes=10)
+# What a call leaves of the lease for writing its answer down.
+LEASE_MARGIN_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call to make, as pure data. ``send`` may have an effect, ``query`` only reads.
+
+    ``again`` says that something was sent before, so that an answer under the key may be old.
+    """
+
+    gateway: str
+    verb: str
+    attempt_id: UUID
+    send: base.Charge | base.Refund | None
+    query: base.Query | None
+    again: bool
+    send_seconds: float  # how long from now on the provider's key may still be used
+
+    @property
+    def kind(self) -> AttemptKind:
+        """Tell whether this may have an effect."""
+        return AttemptKind.SEND if self.send else AttemptKind.ASK
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a call brought back, as columns of the attempt that intended it."""
+
+    attempt_id: UUID
+    said: Said
+    provider_id: str = ""
+    amount: int | None = None
+    currency: str = ""
+    code: str = ""
+    detail: str = ""
+    retry_after_seconds: float | None = None
+
+
+def provider_key(operation_id: UUID, gateway: str) -> str:
+    """Return the key that the provider gets: of the operation and gateway, never of the attempt."""
+    return f"{gateway}-{operation_id.hex}"[:64]
+
+
+def question(case: Case, attempt_id: UUID, now: datetime, *, inquire: bool) -> Question | None:
+    """Decide what to ask now; None if nobody could answer anything."""
+    operation, meaning = case.operation, case.verdict().meaning
+    capabilities = registry.get(operation.gateway).capabilities
+    key_left = _key_seconds_left(case, capabilities, now)
+    query = _query(case) if capabilities.find else None
+    sent_before = meaning is not Meaning.NEVER_SENT
+    send = None
+    if not sent_before and not inquire:
+        send = _request(case)
+    elif sent_before and capabilities.keys and key_left > 0 and not _only_looks(case, query):
+        send = _request(case)
+    if send is None and query is None:
+        return None
+    return Question(
+        gateway=operation.gateway,
+        verb=str(operation.kind),
+        attempt_id=attempt_id,
+        send=send,
+        query=query,
+        again=sent_before,
+        send_seconds=key_left,
+    )
+
+
+def nobody_can_send(case: Case, now: datetime) -> bool:
+    """Tell whether the provider's key has lapsed past the margin, so that no send can happen."""
+    capabilities = registry.get(case.operation.gateway).capabilities
+    first = case.operation.first_sent_at
+    if not capabilities.keys or capabilities.key_lifetime is None or first is None:
+        return False
+    return now - first > capabilities.key_lifetime + KEY_MARGIN
+
+
+def ask(question: Question, lease_end: float) -> Heard:
+    """Ask, outside any transaction; ``lease_end`` is a moment of the monotonic clock."""
+    now = time.monotonic()
+    end = min(
+        now + settings.GATEWAY_TOTAL.total_seconds(), lease_end - LEASE_MARGIN_SECONDS
+    )
+    deadline = base.Deadline(end, send_before=min(end, now + question.send_seconds))
+    outcome = None
+    if question.send is not None:
+        outcome = calling.call(question.gateway, question.verb, question.send, deadline)
+        if question.query is None or not _needs_a_look(outcome, again=question.again):
+            return _heard(question, outcome)
+    finding = calling.call(question.gateway, "find", question.query, deadline)
+    match finding:
+        case base.Found(outcome=found):
+            return _heard(question, found)
+        case base.NotFound() if outcome is None:
+            return Heard(question.attempt_id, Said.NOT_FOUND)
+        case base.Unanswered() if outcome is None:
+            return Heard(question.attempt_id, Said.UNKNOWN)
+        case _:
+            return _heard(question, outcome)
+
+
+def _needs_a_look(outcome: base.Outcome, *, again: bool) -> bool:
+    """Anything but a success that is kept under a key is an old answer, not a state."""
+    return outcome.stored_answer or (again and outcome.kind is not base.OutcomeKind.SUCCEEDED)
+
+
+def _heard(question: Question, outcome: Any) -> Heard:
+    return Heard(
+        question.attempt_id,
+        Said(outcome.kind.value),
+        outcome.provider_id,
+        outcome.amount,
+        outcome.currency,
+        outcome.code,
+        outcome.message[:500],
+        outcome.retry_after_seconds,
+    )
+
+
+def _only_looks(case: Case, query: base.Query | None) -> bool:
+    """A provider that has the request and has not decided would only repeat that under the key."""
+    return query is not None and case.verdict().meaning is Meaning.WAITING
+
+
+def _key_seconds_left(case: Case, capabilities: base.Capabilities, now: datetime) -> float:
+    first = case.operation.first_sent_at or now
+    if capabilities.key_lifetime is None:
+        return settings.RUN_LEASE.total_seconds()
+    return (first + capabilities.key_lifetime - KEY_MARGIN - now).total_seconds()
+
+
+def _request(case: Case) -> base.Charge | base.Refund:
+    operation, payment = case.operation, case.payment
+    key = provider_key(operation.id, operation.gateway)
+    if operation.kind == OperationKind.CHARGE:
+        return base.Charge(
+            operation_id=operation.id,
+            key=key,
+            amount=operation.amount,
+            currency=operation.currency,
+            payment_method=payment.payment_method,
+            description=payment.description,
+        )
+    charge = _charge_of(payment)
+    return base.Refund(
+        operation_id=operation.id,
+        key=key,
+        amount=operation.amount,
+        currency=operation.currency,
+        charge_operation_id=charge[0],
+        charge_provider_id=charge[1],
+        reason=operation.refund.reason if operation.refund else "",
+    )
+
+
+def _charge_of(payment: Payment) -> tuple[UUID, str]:
+    return payment.operations.filter(kind=OperationKind.CHARGE).values_list("id", "provider_id")[0]
+
+
+def _query(case: Case) -> base.Query:
+    operation = case.operation
+    return base.Query(
+        operation_id=operation.id,
+        kind=str(operation.kind),
+        key=provider_key(operation.id, operation.gateway),
+        amount=operation.amount,
+        currency=operation.currency,
+    )

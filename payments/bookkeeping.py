@@ -1,0 +1,104 @@
+"""Which transfers each step of a payment makes. The file that an accountant can read.
+
+Pending legs say what is expected, posted legs what is so. A step that ends an expectation resolves
+it, and the ledger then mirrors the pending legs by itself.
+"""
+
+from uuid import UUID
+
+from ledger import accounts
+from ledger.books import Layer, Leg, Posting, transaction_id
+from payments.models import Payment, Refund
+
+CREATED = "payment.created"
+CAPTURED = "payment.captured"
+FAILED = "payment.failed"
+REFUND_ASKED = "refund.asked"
+REFUND_CONFIRMED = "refund.confirmed"
+REFUND_FAILED = "refund.failed"
+
+
+def created(payment: Payment) -> Posting:
+    """We expect the gateway to owe us the amount, and to owe it to the merchant."""
+    gateway, merchant = _parties(payment)
+    leg = Leg(Layer.PENDING, gateway, merchant, payment.amount)
+    return _posting(CREATED, payment.id, payment, [leg])
+
+
+def captured(payment: Payment, amount: int, *, late: bool) -> Posting:
+    """The money moved; ``late`` if we had already given it up and voided the expectation."""
+    gateway, merchant = _parties(payment)
+    posted = Leg(Layer.POSTED, gateway, merchant, amount)
+    if late:
+        return _posting(CAPTURED, payment.id, payment, [posted], flags="late")
+    expected = transaction_id(CREATED, payment.id)
+    return _posting(CAPTURED, payment.id, payment, [posted], resolves=expected)
+
+
+def failed(payment: Payment) -> Posting:
+    """The money will not move: the expectation is void."""
+    return _posting(FAILED, payment.id, payment, [], resolves=transaction_id(CREATED, payment.id))
+
+
+def refund_asked(payment: Payment, refund: Refund) -> Posting:
+    """The merchant's money is set aside at once, so that no payout can take it."""
+    _, merchant = _parties(payment)
+    leg = Leg(Layer.POSTED, merchant, _clearing(payment), refund.amount)
+    return _posting(REFUND_ASKED, refund.id, payment, [leg])
+
+
+def refund_confirmed(payment: Payment, refund: Refund) -> Posting:
+    """The gateway paid the refund and owes us that much less."""
+    gateway, _ = _parties(payment)
+    leg = Leg(Layer.POSTED, _clearing(payment), gateway, refund.amount)
+    return _posting(REFUND_CONFIRMED, refund.id, payment, [leg])
+
+
+def refund_failed(payment: Payment, refund: Refund) -> Posting:
+    """The money set aside goes back to the merchant."""
+    _, merchant = _parties(payment)
+    leg = Leg(Layer.POSTED, _clearing(payment), merchant, refund.amount)
+    return _posting(REFUND_FAILED, refund.id, payment, [leg])
+
+
+def refund_confirmed_late(payment: Payment, refund: Refund) -> Posting:
+    """The gateway paid a refund we had given up; what the payment cannot bear is suspense."""
+    gateway, merchant = _parties(payment)
+    payer = (
+        accounts.customer_suspense(payment.currency, payment.mode)
+        if refund.is_overdrawn
+        else merchant
+    )
+    leg = Leg(Layer.POSTED, payer, gateway, refund.amount)
+    return _posting(REFUND_CONFIRMED, refund.id, payment, [leg], flags="late")
+
+
+def _parties(payment: Payment) -> tuple[accounts.Account, accounts.Account]:
+    return (
+        accounts.gateway_receivable(payment.gateway, payment.currency, payment.mode),
+        accounts.merchant_payable(payment.merchant_id, payment.currency, payment.mode),
+    )
+
+
+def _clearing(payment: Payment) -> accounts.Account:
+    return accounts.refunds_clearing(payment.gateway, payment.currency, payment.mode)
+
+
+def _posting(
+    kind: str,
+    source: UUID,
+    payment: Payment,
+    legs: list[Leg],
+    *,
+    resolves: UUID | None = None,
+    flags: str = "",
+) -> Posting:
+    return Posting(
+        kind=kind,
+        source_id=source,
+        merchant_id=payment.merchant_id,
+        mode=payment.mode,
+        legs=tuple(legs),
+        resolves=resolves,
+        flags=flags,
+    )

@@ -1,0 +1,91 @@
+"""Everything known of a group of operations, read under the locks of their payments."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from core.db import needs_transaction
+from payments.facts import Fact, Said, Verdict, fold
+from payments.models import Attempt, AttemptKind, Notice, Operation, Payment
+
+
+@dataclass(slots=True)
+class Case:
+    """One operation, its payment, and every fact about it."""
+
+    operation: Operation
+    payment: Payment
+    attempts: list[Attempt] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+    def facts(self) -> Iterator[Fact]:
+        """Yield what was said, by answers and by webhooks."""
+        for attempt in self.attempts:
+            yield Fact(
+                Said(attempt.outcome),
+                attempt.kind == AttemptKind.SEND,
+                attempt.provider_id,
+                attempt.amount,
+                attempt.currency,
+                attempt.code,
+                attempt.detail,
+            )
+        for notice in self.notices:
+            yield Fact(
+                Said(notice.outcome),
+                False,
+                notice.provider_id,
+                notice.amount,
+                notice.currency,
+                notice.code,
+                notice.detail,
+            )
+
+    def verdict(self) -> Verdict:
+        """Fold the facts."""
+        return fold(self.facts(), amount=self.operation.amount, currency=self.operation.currency)
+
+
+@dataclass(slots=True)
+class Docket:
+    """The cases of a group by operation id, and the transaction's time by the database's clock."""
+
+    now: datetime
+    cases: dict[UUID, Case]
+
+
+@needs_transaction
+def load(operation_ids: Sequence[UUID]) -> Docket:
+    """Lock the payments of these operations in id order and read all that is known of them.
+
+    The order is the same everywhere: payments first, then outbox rows, then the ledger's accounts.
+    """
+    wanted = list(operation_ids)
+    payments = (
+        Payment.objects.filter(
+            id__in=Operation.objects.filter(id__in=wanted).values("payment_id")
+        )
+        .order_by("id")
+        .select_for_update(no_key=True)
+        .annotate(now=Now())
+    )
+    locked = {payment.id: payment for payment in payments}
+    cases = {
+        operation.id: Case(operation, locked[operation.payment_id])
+        for operation in Operation.objects.filter(id__in=wanted).select_related("refund")
+    }
+    by_operation: defaultdict[UUID, list[Attempt]] = defaultdict(list)
+    for attempt in Attempt.objects.filter(operation_id__in=wanted).order_by("id"):
+        by_operation[attempt.operation_id].append(attempt)
+    for notice in Notice.objects.filter(operation_id__in=wanted):
+        cases[notice.operation_id].notices.append(notice)
+    for operation_id, case in cases.items():
+        case.attempts = by_operation[operation_id]
+        if case.operation.refund is not None:
+            case.operation.refund.payment = case.payment
+    now = next(iter(locked.values())).now if locked else datetime.max  # noqa: DTZ901
+    return Docket(now, cases)

@@ -1,0 +1,193 @@
+"""The only writer of a payment's and a refund's status.
+
+Changes are collected for a whole group of payments and written set by set: a compare-and-set
+UPDATE of each table, then history, events and books, all in the caller's transaction. The callers
+hold the payments' locks, so a compare-and-set that misses is a bug and rolls everything back.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from core.db import needs_transaction, rows_of_values
+from ledger import books
+from payments.models import Event, Operation, Payment, Refund, StatusChange
+from payments.representation import payment_dict, refund_dict
+from payments.states import RefundStatus, Status, check_move, check_refund_move
+
+_WRITE_PAYMENTS = """
+    UPDATE payments_payment p
+    SET status = v.status, amount_captured = v.captured, amount_refund_held = v.held,
+        amount_refunded = v.refunded, failure_code = v.code, failure_message = v.message,
+        outcome_unknown_since = v.unknown_since, needs_review = v.needs_review,
+        review_reason = v.review_reason, version = v.version, updated_at = now()
+    FROM (VALUES %s) AS v(id, old_version, status, captured, held, refunded, code, message,
+                          unknown_since, needs_review, review_reason, version)
+    WHERE p.id = v.id AND p.version = v.old_version
+    RETURNING p.id
+"""
+_PAYMENT_TYPES = (
+    "(%s::uuid, %s, %s, %s::bigint, %s::bigint, %s::bigint, %s, %s, %s::timestamptz, %s, %s, %s)"
+)
+
+_WRITE_REFUNDS = """
+    UPDATE payments_refund r
+    SET status = v.status, is_overdrawn = v.overdrawn, failure_code = v.code,
+        failure_message = v.message, outcome_unknown_since = v.unknown_since,
+        version = v.version, updated_at = now()
+    FROM (VALUES %s) AS v(id, old_version, status, overdrawn, code, message, unknown_since, version)
+    WHERE r.id = v.id AND r.version = v.old_version
+    RETURNING r.id
+"""
+_REFUND_TYPES = "(%s::uuid, %s, %s, %s, %s, %s, %s::timestamptz, %s)"
+
+_WRITE_OPERATIONS = """
+    UPDATE payments_operation o
+    SET state = v.state, provider_id = v.provider_id, settled_at = now()
+    FROM (VALUES %s) AS v(id, state, provider_id)
+    WHERE o.id = v.id
+    RETURNING o.id
+"""
+
+
+class LostUpdate(RuntimeError):
+    """A row changed although its payment was locked."""
+
+
+class Changes:
+    """Changes to a group of locked payments, written by ``flush``."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._payments: dict[UUID, tuple[Payment, int]] = {}
+        self._refunds: dict[UUID, tuple[Refund, int]] = {}
+        self._operations: list[Operation] = []
+        self._history: list[StatusChange] = []
+        self._events: list[Event] = []
+        self._postings: list[books.Posting] = []
+
+    def touch(self, payment: Payment) -> None:
+        """Have the payment's other columns written, too."""
+        self._payments.setdefault(payment.id, (payment, payment.version))
+        payment.updated_at = self.now
+
+    def touch_refund(self, refund: Refund) -> None:
+        """Have the refund's other columns written, too."""
+        self._refunds.setdefault(refund.id, (refund, refund.version))
+        refund.updated_at = self.now
+
+    def move(self, payment: Payment, after: Status, *, cause: str, cause_id: UUID) -> None:
+        """Change a payment's status.
+
+        :raises IllegalMove: if the table has no such move
+        """
+        before = Status(payment.status)
+        check_move(before, after)
+        self.touch(payment)
+        payment.status, payment.version = after, payment.version + 1
+        self._history.append(
+            StatusChange(
+                payment=payment,
+                before=before,
+                after=after,
+                version=payment.version,
+                cause=cause,
+                cause_id=cause_id,
+            )
+        )
+
+    def begin(self, payment: Payment, *, cause: str, cause_id: UUID) -> None:
+        """Take a payment that no provider had heard of into PROCESSING, at once."""
+        if payment.status == Status.CREATED:
+            self.move(payment, Status.PROCESSING, cause=cause, cause_id=cause_id)
+            self._write_payments()  # the trigger wants to see each step
+
+    def move_refund(
+        self, refund: Refund, after: RefundStatus, *, cause: str, cause_id: UUID
+    ) -> None:
+        """Change a refund's status.
+
+        :raises IllegalMove: if the table has no such move
+        """
+        before = RefundStatus(refund.status)
+        check_refund_move(before, after)
+        self.touch_refund(refund)
+        refund.status, refund.version = after, refund.version + 1
+        self._history.append(
+            StatusChange(
+                payment=refund.payment,
+                refund=refund,
+                before=before,
+                after=after,
+                version=refund.version,
+                cause=cause,
+                cause_id=cause_id,
+            )
+        )
+
+    def settle(self, operation: Operation) -> None:
+        """Have the operation's end written."""
+        self._operations.append(operation)
+
+    def book(self, posting: books.Posting) -> None:
+        """Have the posting booked."""
+        self._postings.append(posting)
+
+    def tell(self, name: str, payment: Payment, refund: Refund | None = None) -> None:
+        """Have an event written that shows the payment, or the refund, as it is now."""
+        subject = refund or payment
+        self._events.append(
+            Event(
+                merchant_id=payment.merchant_id,
+                mode=payment.mode,
+                aggregate_type="refund" if refund else "payment",
+                aggregate_id=subject.id,
+                type=name,
+                version=subject.version,
+                payload=refund_dict(refund) if refund else payment_dict(payment),
+            )
+        )
+
+    @needs_transaction
+    def flush(self) -> None:
+        """Write everything.
+
+        :raises LostUpdate: if a row changed under our lock
+        """
+        self._write_payments()
+        self._write_refunds()
+        self._write_operations()
+        StatusChange.objects.bulk_create(self._history)
+        for posting in sorted(self._postings, key=lambda posting: posting.id):
+            books.book(posting)
+        Event.objects.bulk_create(self._events)
+        self._history, self._postings, self._events = [], [], []
+
+    def _write_payments(self) -> None:
+        values = [
+            (
+                p.id, old, p.status, p.amount_captured, p.amount_refund_held, p.amount_refunded,
+                p.failure_code, p.failure_message, p.outcome_unknown_since, p.needs_review,
+                p.review_reason, p.version,
+            )
+            for p, old in self._payments.values()
+        ]  # fmt: skip
+        if len(rows_of_values(_WRITE_PAYMENTS, _PAYMENT_TYPES, values)) != len(values):
+            raise LostUpdate("payment")
+        self._payments = {}
+
+    def _write_refunds(self) -> None:
+        values = [
+            (
+                r.id, old, r.status, r.is_overdrawn, r.failure_code, r.failure_message,
+                r.outcome_unknown_since, r.version,
+            )
+            for r, old in self._refunds.values()
+        ]  # fmt: skip
+        if len(rows_of_values(_WRITE_REFUNDS, _REFUND_TYPES, values)) != len(values):
+            raise LostUpdate("refund")
+        self._refunds = {}
+
+    def _write_operations(self) -> None:
+        values = [(o.id, o.state, o.provider_id) for o in self._operations]
+        rows_of_values(_WRITE_OPERATIONS, "(%s::uuid, %s, %s)", values)
+        self._operations = []

@@ -1,0 +1,231 @@
+"""What a worker does for a charge, a refund, or an inquiry: local, foreign, local.
+
+The three kinds differ in one thing: an inquiry never makes the first send. A charge whose earlier
+attempt went unanswered becomes an inquiry by itself, in the same message, until the provider's
+answer is known.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from core.db import rows_of_values
+from core.ids import uuid7
+from core.logging import get_logger
+from core.metrics import STARTS_ON_SETTLED
+from outbox import staging
+from outbox.handling import Again, Call, Completion, Done, Plan, Started
+from payments import asking, cases
+from payments.asking import Heard, Question
+from payments.cases import Case, Docket
+from payments.changes import Changes
+from payments.facts import NOBODY_CAN_SEND, Meaning, Said, Verdict
+from payments.models import Attempt, AttemptKind, Operation, OperationKind
+from payments.outcomes import Cause, apply, review
+from payments.states import OperationState, Status
+
+log = get_logger(__name__)
+
+INQUIRE = "inquire"
+RETRY_SECONDS_MAX = 3600
+INQUIRY_SECONDS_MAX = 60
+# A payment that a person must look at is still asked about, but no longer often.
+REVIEWED_INQUIRY = timedelta(hours=1)
+
+_ANSWER = """
+    UPDATE payments_attempt a
+    SET answered_at = now(), outcome = v.outcome, provider_id = v.provider_id, amount = v.amount,
+        currency = v.currency, code = v.code, detail = v.detail
+    FROM (VALUES %s) AS v(id, outcome, provider_id, amount, currency, code, detail)
+    WHERE a.id = v.id AND a.answered_at IS NULL
+    RETURNING a.id
+"""
+
+
+def lane(kind: str, gateway: str) -> str:
+    """Return the lane of messages that may be slow together."""
+    return f"{kind}:{gateway}"
+
+
+class OperationHandler:
+    """Carries out operations at their gateways."""
+
+    kinds = frozenset({OperationKind.CHARGE.value, OperationKind.REFUND.value, INQUIRE})
+
+    def load(self, subjects: Sequence[UUID]) -> Docket:
+        """Lock the payments of these operations and read what is known of them."""
+        return cases.load(subjects)
+
+    def describe(self, case: Docket, subject_id: UUID) -> dict[str, str]:
+        """Return the ids that log lines about this operation carry."""
+        known = case.cases.get(subject_id)
+        if known is None:
+            return {"operation_id": str(subject_id)}
+        return {
+            "operation_id": str(subject_id),
+            "payment_id": str(known.payment.id),
+            "merchant_id": str(known.payment.merchant_id),
+        }
+
+    def prepare(self, case: Docket, messages: Sequence[Started]) -> Mapping[UUID, Plan]:
+        """Write down what we are about to ask, and return it."""
+        changes, attempts = Changes(case.now), list[Attempt]()
+        plans = {
+            message.id: self._plan(case.cases.get(message.subject_id), message, changes, attempts)
+            for message in messages
+        }
+        changes.flush()
+        Attempt.objects.bulk_create(attempts)
+        sent = [a.operation_id for a in attempts if a.kind == AttemptKind.SEND]
+        Operation.objects.filter(id__in=sent, first_sent_at=None).update(first_sent_at=Now())
+        return plans
+
+    def _plan(
+        self, case: Case | None, message: Started, changes: Changes, attempts: list[Attempt]
+    ) -> Plan:
+        if case is None:
+            log.error("message.without_subject", message_id=str(message.id))
+            return Done("without_subject")
+        if case.operation.state != OperationState.OPEN:
+            STARTS_ON_SETTLED.inc()
+            return Done("settled_before")
+        attempt_id = uuid7()
+        question = asking.question(
+            case, attempt_id, changes.now, inquire=message.kind == INQUIRE
+        )
+        if question is None:
+            review(case.payment, changes, "the provider cannot be asked what became of it")
+            return Done("nobody_to_ask")
+        if question.again:
+            apply(case, changes, Cause("message", message.id))
+        elif case.payment.status == Status.CREATED:
+            changes.move(
+                case.payment, Status.PROCESSING, cause="message", cause_id=message.id
+            )
+        attempts.append(
+            Attempt(
+                id=attempt_id,
+                operation=case.operation,
+                kind=question.kind,
+                provider_key=asking.provider_key(case.operation.id, case.operation.gateway),
+                message_id=message.id,
+                epoch=message.epoch,
+            )
+        )
+        return Call(question)
+
+    def call(self, request: Question, lease: float) -> Heard:
+        """Ask the provider."""
+        return asking.ask(request, lease)
+
+    def settle(
+        self, case: Docket, answers: Sequence[tuple[Started, Any]]
+    ) -> Mapping[UUID, Completion]:
+        """Write down what was heard, and what it means."""
+        changes = Changes(case.now)
+        self._record(case, answers)
+        ends = {}
+        for message, heard in answers:
+            known = case.cases[message.subject_id]
+            verdict = apply(known, changes, Cause("attempt", heard.attempt_id))
+            ends[message.id] = _completion(known, message, heard, verdict, changes)
+        changes.flush()
+        return ends
+
+    def keep(self, case: Docket, answers: Sequence[tuple[Started, Any]]) -> None:
+        """Store what was heard although the message is another's now, and refold."""
+        changes = Changes(case.now)
+        self._record(case, answers)
+        for message, heard in answers:
+            apply(case.cases[message.subject_id], changes, Cause("attempt", heard.attempt_id))
+        changes.flush()
+        staging.hasten([message.subject_id for message, _ in answers])
+
+    def bury(self, case: Docket, messages: Sequence[Started], reason: str) -> None:
+        """Ask for a person, and go on asking the provider."""
+        changes = Changes(case.now)
+        for message in messages:
+            known = case.cases.get(message.subject_id)
+            if known is None or known.operation.state != OperationState.OPEN:
+                continue
+            review(known.payment, changes, f"its {message.kind} message died: {reason}")
+            staging.stage(
+                kind=INQUIRE,
+                lane=lane(INQUIRE, known.operation.gateway),
+                subject_id=message.subject_id,
+                delay=REVIEWED_INQUIRY if message.kind == INQUIRE else None,
+                trace=message.trace,
+            )
+        changes.flush()
+
+    def _record(self, case: Docket, answers: Sequence[tuple[Started, Heard]]) -> None:
+        values = []
+        for message, heard in answers:
+            known = case.cases[message.subject_id]
+            attempt = next(a for a in known.attempts if a.id == heard.attempt_id)
+            if attempt.answered_at is not None:
+                continue
+            attempt.answered_at = case.now
+            attempt.outcome, attempt.provider_id = heard.said.value, heard.provider_id
+            attempt.amount, attempt.currency = heard.amount, heard.currency
+            attempt.code, attempt.detail = heard.code, heard.detail
+            if heard.said is Said.NOT_FOUND and asking.nobody_can_send(known, attempt.intended_at):
+                attempt.code = NOBODY_CAN_SEND
+            values.append(
+                (attempt.id, attempt.outcome, attempt.provider_id, attempt.amount,
+                 attempt.currency, attempt.code, attempt.detail)
+            )  # fmt: skip
+        rows_of_values(_ANSWER, "(%s::uuid, %s, %s, %s::bigint, %s, %s, %s)", values)
+
+
+def _completion(
+    case: Case, message: Started, heard: Heard, verdict: Verdict, changes: Changes
+) -> Completion:
+    match verdict.meaning:
+        case Meaning.SUCCEEDED | Meaning.FAILED:
+            return Done(verdict.meaning.value)
+        case Meaning.NEVER_SENT if message.kind != INQUIRE:
+            return Again(
+                _retry_delay(message, heard), "not_sent", spends=True, error=_error(heard)
+            )
+        case _:
+            _review_if_hopeless(case, heard, changes)
+            return Again(
+                _inquiry_delay(case),
+                verdict.meaning.value,
+                spends=False,
+                lane=lane(INQUIRE, case.operation.gateway),
+                error=_error(heard),
+            )
+
+
+def _error(heard: Heard) -> str:
+    return f"{heard.said.value} {heard.code} {heard.detail}".strip()
+
+
+def _retry_delay(message: Started, heard: Heard) -> timedelta:
+    seconds = min(2.0**message.failures, RETRY_SECONDS_MAX) * random.uniform(0.8, 1.2)  # noqa: S311
+    return timedelta(seconds=max(seconds, heard.retry_after_seconds or 0))
+
+
+def _inquiry_delay(case: Case) -> timedelta:
+    if case.payment.needs_review:
+        return REVIEWED_INQUIRY
+    seconds = min(2.0 ** (len(case.attempts) - 1), INQUIRY_SECONDS_MAX)
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311
+
+
+def _review_if_hopeless(case: Case, heard: Heard, changes: Changes) -> None:
+    """A clock never fails a payment; it only calls for a person."""
+    since = (case.operation.refund or case.payment).outcome_unknown_since
+    if since and changes.now - since > settings.REVIEW_AFTER:
+        review(case.payment, changes, "its outcome is still unknown")
+    sends = [a.intended_at for a in case.attempts if a.kind == AttemptKind.SEND]
+    is_settled_read = not sends or changes.now - max(sends) > settings.STALE_READ_WINDOW
+    if heard.said is Said.NOT_FOUND and is_settled_read:
+        review(case.payment, changes, "the provider does not know it, and it may not be sent again")

@@ -1,0 +1,62 @@
+"""Payments and refunds as merchants see them.
+
+Plain functions because this is the hot path; a test holds them equal to the read serializers.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from payments.models import Payment, Refund
+
+
+def timestamp(at: datetime | None) -> str | None:
+    """Return the moment as RFC 3339 in UTC with microseconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at else None
+
+
+def failure(row: Payment | Refund) -> dict[str, str] | None:
+    """Return why it failed, or None."""
+    if not row.failure_code:
+        return None
+    return {"code": row.failure_code, "message": row.failure_message}
+
+
+def payment_dict(payment: Payment) -> dict[str, Any]:
+    """Return a payment; amounts in minor units. The two times come last (see ``payments.create``)."""
+    return {
+        "id": str(payment.id),
+        "status": str(payment.status),
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "gateway": payment.gateway,
+        "amount_refunded": payment.amount_refunded,
+        "failure": failure(payment),
+        "outcome_unknown_since": timestamp(payment.outcome_unknown_since),
+        "needs_review": payment.needs_review,
+        "payment_method": payment.payment_method or None,
+        "reference": payment.reference or None,
+        "description": payment.description or None,
+        "metadata": payment.metadata,
+        "created_at": timestamp(payment.created_at),
+        "updated_at": timestamp(payment.updated_at),
+    }
+
+
+def refund_dict(refund: Refund) -> dict[str, Any]:
+    """Return a refund; amount in minor units."""
+    return {
+        "id": str(refund.id),
+        "payment": str(refund.payment_id),
+        "amount": refund.amount,
+        "currency": refund.currency,
+        "status": str(refund.status),
+        "failure": failure(refund),
+        "reason": refund.reason or None,
+        "created_at": timestamp(refund.created_at),
+    }
+
+
+def to_json(value: dict[str, Any]) -> str:
+    """Return the compact JSON text of a representation."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,59 @@
+"""Providers' webhooks, stored before they are answered."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from core.ids import uuid7
+
+
+class ProviderEvent(models.Model):
+    """A verified webhook. What it said never changes; what became of it is written once.
+
+    ``content_sha256`` is over the signed content, since headers outside the signature prove
+    nothing about what was delivered before.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    gateway = models.TextField()
+    content_sha256 = models.CharField(max_length=64)
+    event_id = models.TextField()
+    kind = models.TextField(default="")
+    outcome = models.TextField(default="")
+    reference = models.TextField(default="")
+    provider_id = models.TextField(default="")
+    amount = models.BigIntegerField(null=True)
+    currency = models.TextField(default="")
+    code = models.TextField(default="")
+    detail = models.TextField(default="")
+    content = models.TextField()  # as received, with anything like a card number masked
+    received_at = models.DateTimeField(db_default=Now())
+    applied_at = models.DateTimeField(null=True)
+    parked_at = models.DateTimeField(null=True)
+    parked_reason = models.TextField(default="")
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["id"], name="provider_event_parked", condition=Q(parked_at__isnull=False)
+            ),
+            models.Index(fields=["gateway", "reference"], name="provider_event_reference"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["gateway", "content_sha256"], name="provider_event_content_once"
+            ),
+            models.CheckConstraint(
+                name="provider_event_parked_has_reason",
+                condition=Q(parked_at__isnull=True) ^ ~Q(parked_reason=""),
+            ),
+            models.CheckConstraint(
+                name="provider_event_applied_or_parked",
+                condition=Q(applied_at__isnull=True) | Q(parked_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.event_id}"
