@@ -40,7 +40,7 @@ Answer = Outcome | Finding
 
 # Past this the trouble is no hiccup, and the outbox waits better than a thread does.
 TRIES_MAX = 5
-_WAIT = wait_exponential_jitter(initial=0.1, max=2.0, jitter=0.1)
+_WAIT = wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1)
 # A try with less time than this would only turn "not sent" into "unknown".
 TRY_SECONDS_MIN = 0.5
 

@@ -43,9 +43,15 @@ def get(name: str) -> Gateway:
 
 
 def build(entry: dict[str, Any]) -> Gateway:
-    """Make the adapter that a settings entry describes."""
-    adapter = import_string(entry["class"])
-    gateway: Gateway = adapter(**entry.get("options", {}))
+    """Make the adapter that a settings entry describes.
+
+    :raises ImportError: if there is no such class
+    :raises TypeError: if the class does not take these options, or lacks a gateway's method
+    """
+    gateway = import_string(entry["class"])(**entry.get("options", {}))
+    if not isinstance(gateway, Gateway):
+        message = f"{entry['class']} lacks a method of gateways.base.Gateway"
+        raise TypeError(message)
     return gateway
 
 
