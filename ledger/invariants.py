@@ -53,7 +53,7 @@ SUMS = [
         GROUP BY currency, mode, layer
         HAVING coalesce(sum(amount) FILTER (WHERE chart.is_debit_normal), 0)
             <> -coalesce(sum(amount) FILTER (WHERE NOT chart.is_debit_normal), 0)
-        """,
+        """,  # noqa: S608 - our own constants
     ),
 ]
 
@@ -156,7 +156,7 @@ GUARDS = [
         WHERE actual.oid IS NULL OR actual.tgenabled <> 'A' OR actual.tgtype <> expected.bits
            OR actual.tgfoid <> to_regprocedure(expected.function)
            OR actual.tgqual IS NOT NULL OR actual.tgattr <> ''
-        """,
+        """,  # noqa: S608 - our own constants
     ),
     # Predefined roles such as pg_write_all_data hold every right, but nobody logs in as them; a
     # role that was made a member of one is listed under its own name.

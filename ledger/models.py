@@ -24,7 +24,7 @@ class Account(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [
+        constraints = (
             models.UniqueConstraint(
                 fields=["code", "owner", "currency", "mode"], name="ledger_account_once"
             ),
@@ -44,7 +44,7 @@ class Account(models.Model):
                 | (~models.Q(code__in=PLATFORM_CODES) & ~models.Q(owner="")),
                 name="ledger_account_owner_fits_code",
             ),
-        ]
+        )
 
     def __str__(self) -> str:
         return f"{self.code}:{self.owner} {self.currency} {self.mode}"
@@ -72,7 +72,7 @@ class Transaction(models.Model):
     xid = XidField()
 
     class Meta:
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["kind", "source_id"], name="ledger_fact_booked_once"),
             models.UniqueConstraint(
                 fields=["resolves"],
@@ -93,7 +93,7 @@ class Transaction(models.Model):
                 condition=models.Q(resolves__isnull=True) | ~models.Q(resolves=models.F("id")),
                 name="ledger_transaction_resolves_another",
             ),
-        ]
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.source_id}"
@@ -131,7 +131,7 @@ class Transfer(models.Model):
     xid = XidField()
 
     class Meta:
-        constraints = [
+        constraints = (
             models.CheckConstraint(
                 condition=models.Q(layer__in=Layer.values),
                 name="ledger_transfer_known_layer",
@@ -148,11 +148,11 @@ class Transfer(models.Model):
                 condition=models.Q(reversal=False) | models.Q(layer=Layer.PENDING),
                 name="ledger_transfer_reverses_pending",
             ),
-        ]
-        indexes = [
+        )
+        indexes = (
             models.Index(fields=["debit_account", "xid"], name="ledger_transfer_debits"),
             models.Index(fields=["credit_account", "xid"], name="ledger_transfer_credits"),
-        ]
+        )
 
     def __str__(self) -> str:
         return f"{self.layer} {self.amount} {self.currency}"

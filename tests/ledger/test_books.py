@@ -1,0 +1,290 @@
+"""Booking once, resolving once, and what the balances say of it."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from core.caches import forget
+from core.db import TransactionMisuse, rows, transaction
+from ledger import books, sql
+from ledger.books import Balance, Layer, Leg, Posting
+from ledger.models import Account, Transaction, Transfer
+from tests.ledger.sample import Sale
+
+pytestmark = pytest.mark.django_db
+
+
+def book(*postings: Posting) -> list[bool]:
+    with transaction():
+        return [books.book(posting) for posting in postings]
+
+
+class TestPosting:
+    def test_writes_header_legs_and_accounts_in_one_statement(
+        self, django_assert_num_queries: object
+    ) -> None:
+        sale = Sale()
+
+        with transaction(), django_assert_num_queries(1):  # type: ignore[operator]
+            books.book(sale.created())
+
+        transfer = Transfer.objects.get(transaction=sale.created_id)
+        assert transfer.debit_account.code == "gateway_receivable"
+        assert transfer.credit_account.owner == str(sale.merchant_id)
+        assert (transfer.amount, transfer.currency, transfer.layer) == (1_000, "INR", "pending")
+
+    def test_takes_the_parts_by_name(self) -> None:
+        sale = Sale()
+        moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+        with transaction():
+            is_new = books.post(
+                kind="captured_late",
+                source_id=sale.payment_id,
+                merchant_id=sale.merchant_id,
+                mode="test",
+                legs=[sale.taken],
+                flags="late",
+                occurred_at=moment,
+            )
+
+        booked = Transaction.objects.get(source_id=sale.payment_id)
+        assert is_new
+        assert (booked.flags, booked.occurred_at) == ("late", moment)
+        assert booked.recorded_at > moment
+
+    def test_stamps_every_row_with_the_writing_transaction(self) -> None:
+        sale = Sale()
+        book(sale.created())
+
+        stamps = rows(
+            """
+            SELECT h.xid = pg_current_xact_id(), t.xid = h.xid FROM ledger_transaction h
+            JOIN ledger_transfer t ON t.transaction_id = h.id WHERE h.id = %s
+            """,
+            [sale.created_id],
+        )
+
+        assert stamps == [(True, True)]
+
+    def test_needs_a_transaction(self) -> None:
+        with pytest.raises(TransactionMisuse):
+            books.book(Sale().created())
+
+    def test_rides_in_another_statement(self) -> None:
+        posting = Sale().created()
+        statement = f"WITH new AS (SELECT 1), {sql.ctes('new')} SELECT id FROM ledger_header"
+
+        booked = rows(statement, sql.params(posting))
+        again = rows(statement, sql.params(posting))
+
+        assert booked == [(posting.id,)]
+        assert again == []
+        books.check_same(posting)
+
+    def test_books_nothing_when_the_other_statement_has_no_row(self) -> None:
+        posting = Sale().created()
+        statement = f"WITH new AS (SELECT WHERE false), {sql.ctes('new')} TABLE ledger_header"
+
+        assert rows(statement, sql.params(posting)) == []
+        assert not Transaction.objects.filter(pk=posting.id).exists()
+        assert not Account.objects.filter(owner=str(posting.merchant_id)).exists()
+
+
+class TestBookingOnce:
+    def test_a_fact_told_again_changes_nothing(self) -> None:
+        sale = Sale()
+
+        assert book(sale.created(), sale.created()) == [True, False]
+        assert Transfer.objects.filter(transaction=sale.created_id).count() == 1
+
+    def test_a_resolution_told_again_changes_nothing(self) -> None:
+        sale = Sale()
+
+        assert book(sale.created(), sale.captured(), sale.captured()) == [True, True, False]
+        assert books.balances(sale.merchant_id, "test") == [Balance("INR", 0, 1_000)]
+
+    def test_the_order_of_legs_does_not_matter(self) -> None:
+        sale = Sale()
+        fee = Leg(Layer.POSTED, sale.payable, sale.clearing, 5)
+
+        assert book(
+            sale.posting("sold", sale.taken, fee), sale.posting("sold", fee, sale.taken)
+        ) == [True, False]
+
+    @pytest.mark.parametrize("change", ["amount", "currency", "gateway", "layer", "more", "owner"])
+    def test_a_fact_with_other_legs_is_refused(self, change: str) -> None:
+        sale = Sale()
+        reference = sale.created()
+        others = {
+            "amount": [Leg(Layer.PENDING, sale.receivable, sale.payable, 999)],
+            "currency": [Sale(currency="EUR", merchant_id=sale.merchant_id).expected],
+            "gateway": [Sale(gateway="other", merchant_id=sale.merchant_id).expected],
+            "layer": [sale.taken],
+            "more": [sale.expected, sale.expected],
+            "owner": [Sale().expected],
+        }
+        book(reference)
+
+        with pytest.raises(books.ReferenceReused):
+            book(sale.posting("created", *others[change]))
+
+        assert Transfer.objects.filter(transaction=reference.id).count() == 1
+
+    def test_a_fact_told_of_another_merchant_is_refused(self) -> None:
+        sale = Sale()
+        theft = Posting(
+            kind="created",
+            source_id=sale.payment_id,
+            merchant_id=uuid4(),
+            mode="test",
+            legs=(sale.expected,),
+        )
+        book(sale.created())
+
+        with pytest.raises(books.ReferenceReused):
+            book(theft)
+
+
+class TestResolving:
+    def test_a_pending_transaction_is_resolved_by_one_other(self) -> None:
+        sale = Sale()
+        book(sale.created(), sale.captured())
+
+        with pytest.raises(books.AlreadyResolved):
+            book(sale.failed())
+
+        assert not Transaction.objects.filter(pk=sale.failed().id).exists()
+
+    def test_what_was_never_booked_cannot_be_resolved(self) -> None:
+        with pytest.raises(books.NothingToResolve):
+            book(Sale().captured())
+
+    @pytest.mark.parametrize("wrong", ["less", "more", "twice", "same way round"])
+    def test_the_pending_legs_must_be_taken_back_exactly(self, wrong: str) -> None:
+        sale = Sale()
+        mirrors = {
+            "less": [Leg(Layer.PENDING, sale.payable, sale.receivable, 999)],
+            "more": [Leg(Layer.PENDING, sale.payable, sale.receivable, 1_001)],
+            "twice": [sale.mirror, sale.mirror],
+            "same way round": [sale.expected],
+        }
+        book(sale.created())
+
+        with pytest.raises(books.NotTheMirror):
+            book(sale.posting("captured", *mirrors[wrong], resolves=sale.created_id))
+
+        assert not Transaction.objects.filter(pk=sale.captured().id).exists()
+
+    def test_what_is_only_posted_cannot_be_resolved(self) -> None:
+        sale = Sale()
+        book(sale.posting("created", sale.taken))
+
+        with pytest.raises(books.NotTheMirror):
+            book(sale.failed())
+
+
+class TestBalances:
+    def test_of_a_merchant_without_bookings_are_empty(self) -> None:
+        assert books.balances(uuid4(), "test") == []
+
+    def test_show_an_expected_payment_as_pending(self) -> None:
+        sale = Sale()
+        book(sale.created())
+
+        assert books.balances(sale.merchant_id, "test") == [Balance("INR", 1_000, 0)]
+
+    def test_show_a_captured_payment_as_available(self) -> None:
+        sale = Sale()
+        book(sale.created(), sale.captured())
+
+        assert books.balances(sale.merchant_id, "test") == [Balance("INR", 0, 1_000)]
+
+    def test_show_a_failed_payment_as_nothing(self) -> None:
+        sale = Sale()
+        book(sale.created(), sale.failed())
+
+        assert books.balances(sale.merchant_id, "test") == [Balance("INR", 0, 0)]
+
+    def test_take_a_refund_away_as_soon_as_it_is_asked(self) -> None:
+        sale = Sale()
+        book(sale.created(), sale.captured(), sale.refunded(300))
+
+        assert books.balances(sale.merchant_id, "test") == [Balance("INR", 0, 700)]
+
+    def test_go_below_zero_when_a_merchant_owes_us(self) -> None:
+        sale = Sale()
+        book(sale.refunded(300))
+
+        assert books.balances(sale.merchant_id, "test") == [Balance("INR", 0, -300)]
+
+    def test_hold_a_pending_debit_back_until_it_is_resolved(self) -> None:
+        sale = Sale()
+        out = Leg(Layer.PENDING, sale.payable, sale.clearing, 400)
+        back = Leg(Layer.PENDING, sale.clearing, sale.payable, 400)
+        leaving = sale.posting("leaving", out)
+        book(sale.created(), sale.captured(), leaving)
+
+        held = books.balances(sale.merchant_id, "test")
+        book(sale.posting("stayed", back, resolves=leaving.id))
+        released = books.balances(sale.merchant_id, "test")
+
+        assert held == [Balance("INR", 0, 600)]
+        assert released == [Balance("INR", 0, 1_000)]
+
+    def test_keep_currencies_modes_and_merchants_apart(self) -> None:
+        sale = Sale()
+        euros = Sale(currency="EUR", merchant_id=sale.merchant_id, amount=7)
+        live = Sale(mode="live", merchant_id=sale.merchant_id, amount=9)
+        book(sale.created(), euros.created(), live.created(), Sale().created())
+
+        test_mode = books.balances(sale.merchant_id, "test")
+        live_mode = books.balances(sale.merchant_id, "live")
+
+        assert test_mode == [Balance("EUR", 7, 0), Balance("INR", 1_000, 0)]
+        assert live_mode == [Balance("INR", 9, 0)]
+
+    def test_are_exact_beyond_what_a_float_can_hold(self) -> None:
+        big = Sale(amount=999_999_999_999)
+        legs = [big.taken] * 20
+        postings = [
+            Posting(kind=f"k{i}", source_id=uuid4(), merchant_id=big.merchant_id, mode="test",
+                    legs=tuple(legs))
+            for i in range(500)
+        ]  # fmt: skip
+        book(*postings)
+
+        assert books.balances(big.merchant_id, "test") == [
+            Balance("INR", 0, 999_999_999_999 * 20 * 500)
+        ]
+
+    def test_of_one_account_are_positive_on_its_normal_side(self) -> None:
+        sale = Sale(gateway=f"mock-{uuid4()}")
+        book(sale.created(), sale.captured())
+
+        assert books.balance(sale.receivable, Layer.POSTED) == 1_000
+        assert books.balance(sale.payable, Layer.POSTED) == 1_000
+        assert books.balance(sale.receivable, Layer.PENDING) == 0
+        assert books.balance(sale.clearing, Layer.POSTED) == 0
+
+
+class TestKnownAccounts:
+    def test_are_remembered_only_once_committed(self) -> None:
+        forget()
+
+        book(Sale().created())
+
+        assert sql.known_accounts == set()
+
+    def test_are_forgotten_rather_than_kept_without_bound(
+        self, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: object
+    ) -> None:
+        sale = Sale()
+        monkeypatch.setattr(sql, "MOST_KNOWN_ACCOUNTS", 3)
+        sql.known_accounts.update({uuid4(), uuid4()})
+
+        with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+            book(sale.created())
+
+        assert sql.known_accounts == {sale.receivable.id, sale.payable.id}
