@@ -207,6 +207,14 @@ class TestTime:
         assert charge(Deadline.after(0)).kind is OutcomeKind.NOT_SENT
         assert gateway.requests == []
 
+    def test_it_does_not_wait_for_a_try_that_may_not_be_sent(self, reciting):
+        gateway = reciting(NotSent("connection refused", code="refused"))
+
+        outcome = charge(Deadline.after(5, send_within=0.05))
+
+        assert outcome.code == "refused"
+        assert len(gateway.requests) == 1
+
     def test_it_stops_well_before_the_deadline(self, reciting):
         reciting(UNAVAILABLE)
         deadline = Deadline.after(0.8)
