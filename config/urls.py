@@ -1,8 +1,24 @@
 """Every door for HTTP."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from core.health import healthz, readyz
+from core.metrics import metrics
+from core.problem_pages import problem_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/", include("payments.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerView.as_view(url_name="schema", authentication_classes=[], permission_classes=[]),
+        name="docs",
+    ),
     path("admin/", admin.site.urls),
+    path("problems/<slug:slug>", problem_page),
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("metrics", metrics),
 ]

@@ -137,6 +137,8 @@ def problem_http_response(problem: Problem, request_id: str) -> HttpResponse:
     for name, value in problem.headers.items():
         response[name] = value
     response["Cache-Control"] = "no-store"
+    # Django's own line about it would repeat the raw path.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
     return response
 
 

@@ -98,7 +98,7 @@ def _sampled() -> list[Metric]:
     found: list[Metric] = []
     for name, fn in _samplers.items():
         try:
-            found.extend(fn())
+            found += [*fn()]
         except Exception:
             SAMPLER_FAILURES.labels(name).inc()
             log.exception("metrics.sampler_failed", sampler=name)

@@ -73,10 +73,14 @@ def _declared_length(meta: dict[str, Any]) -> int | None:
     return int(str(declared)[:20])
 
 
+def _may_have_body(meta: dict[str, Any]) -> bool:
+    """Tell whether a body can follow although no length was told (RFC 9112 §6.3, RFC 9113)."""
+    return "HTTP_TRANSFER_ENCODING" in meta or meta.get("SERVER_PROTOCOL", "") >= "HTTP/2"
+
+
 def _read_unmeasured(request: HttpRequest) -> int:
     """Read a body whose length nobody told; Django would take it for empty."""
-    stream = request.META.get("wsgi.input")
-    raw = b"" if stream is None else stream.read(settings.BODY_LIMIT_BYTES + 1)
+    raw = request.META["wsgi.input"].read(settings.BODY_LIMIT_BYTES + 1)
     if len(raw) > settings.BODY_LIMIT_BYTES:
         raise _too_large()
     request._stream = BytesIO(raw)  # noqa: SLF001 - where Django reads from
@@ -87,7 +91,7 @@ def _read_unmeasured(request: HttpRequest) -> int:
 def _check_body(request: HttpRequest) -> None:
     length = _declared_length(request.META)
     if length is None:
-        length = _read_unmeasured(request)
+        length = _read_unmeasured(request) if _may_have_body(request.META) else 0
     if length > settings.BODY_LIMIT_BYTES:
         raise _too_large()
     if length == 0:

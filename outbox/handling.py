@@ -5,8 +5,8 @@
 - ``call``     ask; no transaction is open, no model goes in or out
 - ``settle``   write down the answer
 
-``prepare`` and ``settle`` run in one transaction for a whole group of messages. ``keep`` and
-``bury`` are for the two ways in which a message does not end as planned.
+``prepare`` and ``settle`` run in one transaction for a whole group of messages. ``record``,
+``refold`` and ``bury`` are for messages that do not end as planned.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,7 +76,12 @@ class Call:
     request: Any
 
 
-Plan = Call | Done | Again
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Nothing foreign to ask: go on to ``settle``, whose answer is then None."""
+
+
+Plan = Call | Local | Done | Again
 
 
 class Handler(Protocol):
@@ -106,8 +111,12 @@ class Handler(Protocol):
         """Write down the answers and return what becomes of each message."""
         ...
 
-    def keep(self, case: Any, answers: Sequence[tuple[Started, Any]]) -> None:
-        """Store answers whose message is no longer ours: a fence guards rows, never facts."""
+    def record(self, case: Any, answers: Sequence[tuple[Started, Any]]) -> None:
+        """Store answers as facts and nothing else: a fence guards rows, never facts."""
+        ...
+
+    def refold(self, case: Any, messages: Sequence[Started]) -> None:
+        """Bring the subjects to what the facts mean, apart from their messages."""
         ...
 
     def bury(self, case: Any, messages: Sequence[Started], reason: str) -> None:

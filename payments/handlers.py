@@ -7,7 +7,7 @@ answer is known.
 
 import random
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -128,7 +128,7 @@ class OperationHandler:
     ) -> Mapping[UUID, Completion]:
         """Write down what was heard, and what it means."""
         changes = Changes(case.now)
-        self._record(case, answers)
+        self.record(case, answers)
         ends = {}
         for message, heard in answers:
             known = case.cases[message.subject_id]
@@ -137,14 +137,27 @@ class OperationHandler:
         changes.flush()
         return ends
 
-    def keep(self, case: Docket, answers: Sequence[tuple[Started, Any]]) -> None:
-        """Store what was heard although the message is another's now, and refold."""
-        changes = Changes(case.now)
-        self._record(case, answers)
+    def record(self, case: Docket, answers: Sequence[tuple[Started, Any]]) -> None:
+        """Store what was heard on the attempts that asked; what is known already stays."""
+        values = []
         for message, heard in answers:
-            apply(case.cases[message.subject_id], changes, Cause("attempt", heard.attempt_id))
+            known = case.cases[message.subject_id]
+            attempt = next(a for a in known.attempts if a.id == heard.attempt_id)
+            if attempt.answered_at is None:
+                _write_answer(attempt, known, heard, case.now)
+                values.append(
+                    (attempt.id, attempt.outcome, attempt.provider_id, attempt.amount,
+                     attempt.currency, attempt.code, attempt.detail)
+                )  # fmt: skip
+        rows_of_values(_ANSWER, "(%s::uuid, %s, %s, %s::bigint, %s, %s, %s)", values)
+
+    def refold(self, case: Docket, messages: Sequence[Started]) -> None:
+        """Bring the payments to what the facts mean, and have whoever holds a message see it."""
+        changes = Changes(case.now)
+        for message in messages:
+            apply(case.cases[message.subject_id], changes, Cause("message", message.id))
         changes.flush()
-        staging.hasten([message.subject_id for message, _ in answers])
+        staging.hasten([message.subject_id for message in messages])
 
     def bury(self, case: Docket, messages: Sequence[Started], reason: str) -> None:
         """Ask for a person, and go on asking the provider."""
@@ -163,24 +176,14 @@ class OperationHandler:
             )
         changes.flush()
 
-    def _record(self, case: Docket, answers: Sequence[tuple[Started, Heard]]) -> None:
-        values = []
-        for message, heard in answers:
-            known = case.cases[message.subject_id]
-            attempt = next(a for a in known.attempts if a.id == heard.attempt_id)
-            if attempt.answered_at is not None:
-                continue
-            attempt.answered_at = case.now
-            attempt.outcome, attempt.provider_id = heard.said.value, heard.provider_id
-            attempt.amount, attempt.currency = heard.amount, heard.currency
-            attempt.code, attempt.detail = heard.code, heard.detail
-            if heard.said is Said.NOT_FOUND and asking.nobody_can_send(known, attempt.intended_at):
-                attempt.code = NOBODY_CAN_SEND
-            values.append(
-                (attempt.id, attempt.outcome, attempt.provider_id, attempt.amount,
-                 attempt.currency, attempt.code, attempt.detail)
-            )  # fmt: skip
-        rows_of_values(_ANSWER, "(%s::uuid, %s, %s, %s::bigint, %s, %s, %s)", values)
+
+def _write_answer(attempt: Attempt, case: Case, heard: Heard, now: datetime) -> None:
+    attempt.answered_at = now
+    attempt.outcome, attempt.provider_id = heard.said.value, heard.provider_id
+    attempt.amount, attempt.currency = heard.amount, heard.currency
+    attempt.code, attempt.detail = heard.code, heard.detail
+    if heard.said is Said.NOT_FOUND and asking.nobody_can_send(case, attempt.intended_at):
+        attempt.code = NOBODY_CAN_SEND
 
 
 def _completion(

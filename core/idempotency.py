@@ -1,0 +1,165 @@
+"""Idempotency keys: one answer a key, kept in the transaction of its effects (ADR 0002).
+
+Keys are scoped to merchant and mode, not to the API key, so that a rotated key still replays.
+A transaction-scoped try-lock turns a concurrent duplicate into 409; it dies with its transaction,
+so no key is ever stuck. After the IETF draft *The Idempotency-Key HTTP Header Field*.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from core.auth import Principal
+from core.db import needs_transaction, rows, savepoint
+from core.errors import CONTENT_TYPE, Problem
+from core.models import IdempotencyRecord
+
+HEADER = "HTTP_IDEMPOTENCY_KEY"
+_KEY = re.compile(r"[A-Za-z0-9_\-.:~]{1,255}")
+_STORED_REFUSALS = {409, 422}
+API_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key a request came with, and what it asks for."""
+
+    principal: Principal
+    key: str
+    fingerprint: str
+
+    @property
+    def lock_number(self) -> int:
+        """Return the advisory lock of this key; nothing else takes one-argument locks."""
+        scope = f"{self.principal.merchant_id}|{self.principal.mode}|{self.key}"
+        return int.from_bytes(sha256(scope.encode()).digest()[:8], "big", signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered, as it is stored."""
+
+    status: int
+    body: str
+    location: str = ""
+    resource_id: UUID | None = None
+
+    def response(self, *, replayed: bool = False) -> HttpResponse:
+        """Return the answer as HTTP, the same bytes every time."""
+        is_problem = self.status >= 400  # noqa: PLR2004 - where errors begin
+        response = HttpResponse(
+            self.body.encode(),
+            status=self.status,
+            content_type=CONTENT_TYPE if is_problem else "application/json",
+        )
+        if self.location:
+            response["Location"] = self.location
+        if replayed:
+            response["Idempotency-Replayed"] = "true"
+        return response
+
+
+def claim(request: Request, principal: Principal, body: Any) -> Claim:
+    """Read the request's key and fingerprint it.
+
+    :raises Problem: ``idempotency-key-missing`` or ``idempotency-key-invalid``
+    """
+    raw = request.META.get(HEADER)
+    if raw is None:
+        raise Problem(
+            "idempotency-key-missing",
+            "Send an Idempotency-Key header: any string of up to 255 characters that is new for "
+            "each payment, and the same when you retry it.",
+        )
+    key = raw[1:-1] if len(raw) > 1 and raw[0] == raw[-1] == '"' else raw
+    if not _KEY.fullmatch(key):
+        raise Problem(
+            "idempotency-key-invalid",
+            "Idempotency-Key must be 1 to 255 characters of A-Z a-z 0-9 _ - . : ~, sent once.",
+        )
+    return Claim(principal, key, fingerprint(request, body))
+
+
+def fingerprint(request: Request, body: Any) -> str:
+    """Return the SHA-256 of what is asked: white space and key order do not matter, values do."""
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    query = request.META.get("QUERY_STRING", "")
+    parts = [str(request.method), request.path, query, API_VERSION, canonical]
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+def in_progress() -> Problem:
+    """Return the refusal of a duplicate whose first request still runs."""
+    return Problem(
+        "idempotency-in-progress",
+        "A request with this Idempotency-Key is still running; retry in a second.",
+        headers={"Retry-After": "1"},
+    )
+
+
+def replay(claim: Claim, stored_fingerprint: str, answer: Answer) -> HttpResponse:
+    """Return the stored answer once more.
+
+    :raises Problem: ``idempotency-key-reused`` if it answered another request
+    """
+    if stored_fingerprint != claim.fingerprint:
+        raise Problem(
+            "idempotency-key-reused",
+            "This Idempotency-Key was first used for another request; use a new key.",
+        )
+    return answer.response(replayed=True)
+
+
+def stored(claim: Claim) -> HttpResponse | None:
+    """Return the replay of this key's answer, or None if it has none.
+
+    :raises Problem: ``idempotency-key-reused`` if it answered another request
+    """
+    principal = claim.principal
+    record = IdempotencyRecord.objects.filter(
+        merchant_id=principal.merchant_id, mode=principal.mode, key=claim.key
+    ).first()
+    if record is None:
+        return None
+    answer = Answer(record.status, record.body, record.location, record.resource_id)
+    return replay(claim, record.fingerprint, answer)
+
+
+@needs_transaction
+def once(claim: Claim, make: Callable[[], Answer], request_id: str) -> HttpResponse:
+    """Answer from the record, or execute and record, in the caller's transaction.
+
+    A refusal that depends on state (409, 422) is recorded, too: a retry never flips to success.
+
+    :raises Problem: if the key is in progress or was used for something else
+    """
+    if not rows("SELECT pg_try_advisory_xact_lock(%s)", [claim.lock_number])[0][0]:
+        raise in_progress()
+    replayed = stored(claim)
+    if replayed is not None:
+        return replayed
+    try:
+        with savepoint():
+            answer = make()
+    except Problem as problem:
+        if problem.status not in _STORED_REFUSALS:
+            raise
+        answer = Answer(problem.status, json.dumps(problem.body(request_id), ensure_ascii=False))
+    IdempotencyRecord.objects.create(
+        merchant_id=claim.principal.merchant_id,
+        mode=claim.principal.mode,
+        key=claim.key,
+        fingerprint=claim.fingerprint,
+        resource_id=answer.resource_id,
+        status=answer.status,
+        location=answer.location,
+        body=answer.body,
+    )
+    return answer.response()

@@ -1,0 +1,85 @@
+"""What keeps the outbox healthy, inside the dispatcher and not in the queue it repairs."""
+
+import time
+from collections import defaultdict
+from uuid import UUID
+
+from django.conf import settings
+
+from core.db import transaction
+from core.ids import smallest_uuid7
+from core.logging import get_logger
+from core.metrics import LOST_IN_TRANSPORT, MESSAGES_DEAD, MESSAGES_LAPSED
+from dispatcher.publishing import BrokerAway, Publisher
+from dispatcher.routes import ROUTES
+from outbox import leasing, sweeping
+from outbox.leasing import Job
+
+log = get_logger(__name__)
+
+PRUNE_EVERY_SECONDS = 10.0
+
+
+class Housekeeping:
+    """Sweeping, the verdict over poison, the watch over the broker, and pruning."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._next_sweep = 0.0
+        self._next_prune = time.monotonic() + PRUNE_EVERY_SECONDS
+
+    def run_if_due(self) -> list[Job]:
+        """Do what is due; return jobs of messages that must run alone."""
+        now = time.monotonic()
+        if now < self._next_sweep:
+            return []
+        self._next_sweep = now + settings.SWEEP_EVERY.total_seconds()
+        self._watch_broker()
+        self._sweep()
+        bury_convicted()
+        if now >= self._next_prune:
+            self._prune(now)
+        alone = leasing.claim_alone(settings.DISPATCH_LEASE)
+        return [alone] if alone else []
+
+    def _watch_broker(self) -> None:
+        try:
+            has_forgotten = self._publisher.has_forgotten()
+        except BrokerAway:
+            return  # the breaker deals with that
+        if has_forgotten:
+            expired = leasing.expire_unstarted()
+            log.warning("broker.forgot", expired=expired)
+
+    def _sweep(self) -> None:
+        swept = sweeping.sweep(settings.RUN_LEASE)
+        if swept.lost:
+            LOST_IN_TRANSPORT.inc(swept.lost)
+        if swept.lapsed:
+            MESSAGES_LAPSED.inc(swept.lapsed)
+        if swept.lost or swept.lapsed:
+            log.warning("messages.swept", lost=swept.lost, lapsed=swept.lapsed)
+
+    def _prune(self, now: float) -> None:
+        before = smallest_uuid7(time.time() - settings.DONE_KEPT.total_seconds())
+        pruned = sweeping.prune(before, settings.DONE_KEPT)
+        # A full batch means that more are waiting.
+        self._next_prune = now + (0 if pruned == sweeping.PRUNE_LIMIT else PRUNE_EVERY_SECONDS)
+        if pruned:
+            log.info("messages.pruned", messages=pruned)
+
+
+def bury_convicted() -> None:
+    """Make the messages dead that keep killing their workers, with what follows from it."""
+    by_kind: defaultdict[str, list[tuple[UUID, UUID]]] = defaultdict(list)
+    for message_id, subject_id, kind in sweeping.convicted():
+        by_kind[kind].append((message_id, subject_id))
+    for kind, found in by_kind.items():
+        handler = ROUTES[kind]
+        with transaction():
+            case = handler.load([subject_id for _, subject_id in found])
+            dead = sweeping.bury([message_id for message_id, _ in found])
+            handler.bury(case, dead, sweeping.CRASH_LOOP)
+        MESSAGES_DEAD.inc(len(dead))
+        for message in dead:
+            log.error("message.dead", message_id=str(message.id), kind=kind, reason="crash_loop")

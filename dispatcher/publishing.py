@@ -1,0 +1,142 @@
+"""Hands jobs to the broker, many in one round trip, and knows when the broker is away."""
+
+import time
+from collections.abc import Sequence
+
+from celery import current_app
+from django.conf import settings
+from kombu import Producer
+from kombu.exceptions import OperationalError
+from redis import Redis, RedisError
+
+from core.logging import get_logger
+from core.metrics import BREAKER_OPEN, MESSAGES_PUBLISHED, PUBLISH_FAILURES
+from outbox.leasing import Job
+from outbox.waking import HINTS
+
+log = get_logger(__name__)
+
+TASK = "dispatcher.run"
+QUEUE = "outbox"
+PROBE_SECONDS_MIN = 0.1
+PROBE_SECONDS_MAX = 5.0
+# A broker that hangs must not hold the dispatcher for longer than its stop may take.
+SOCKET_SECONDS = 2.0
+# A broker that lost its data lost this, too.
+SENTINEL = "outbox:sentinel"
+_BROKER_TROUBLE = (OperationalError, RedisError, OSError)
+
+
+class BrokerAway(Exception):
+    """Nothing, or only a part, may have reached the broker."""
+
+
+class Breaker:
+    """Keeps the dispatcher from claiming what it cannot hand over."""
+
+    def __init__(self) -> None:
+        self._wait = PROBE_SECONDS_MIN
+        self._until = 0.0
+        self.is_open = False
+
+    def trip(self) -> float:
+        """Open, or stay open for twice as long; return the seconds until the next probe."""
+        seconds = self._wait
+        self._until = time.monotonic() + seconds
+        self._wait = min(self._wait * 2, PROBE_SECONDS_MAX)
+        self.is_open = True
+        BREAKER_OPEN.set(1)
+        return seconds
+
+    def close(self) -> None:
+        """Let work through again."""
+        self._wait, self.is_open = PROBE_SECONDS_MIN, False
+        BREAKER_OPEN.set(0)
+
+    def wants_probe(self) -> bool:
+        """Tell whether it is time to see if the broker is back."""
+        return self.is_open and time.monotonic() >= self._until
+
+
+class Publisher:
+    """One connection to the broker for jobs, and one for hints and the watch over its identity."""
+
+    def __init__(self) -> None:
+        self._redis = Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=SOCKET_SECONDS,
+            socket_connect_timeout=SOCKET_SECONDS,
+            retry=None,
+        )
+        self._producer: Producer | None = None
+        self._identity: str | None = None
+
+    def publish(self, jobs: Sequence[Job]) -> None:
+        """Hand the jobs over in one round trip.
+
+        :raises BrokerAway: if any of them may not have arrived
+        """
+        try:
+            producer = self._connected()
+            with producer.batch(max_size=len(jobs)):
+                for job in jobs:
+                    current_app.send_task(
+                        TASK,
+                        args=[job.lane, [[str(t.id), t.epoch] for t in job.tickets]],
+                        queue=QUEUE,
+                        producer=producer,
+                        retry=False,
+                    )
+        except _BROKER_TROUBLE as error:
+            self._producer = None  # its connection may be in any state
+            PUBLISH_FAILURES.inc()
+            raise BrokerAway(type(error).__name__) from error
+        MESSAGES_PUBLISHED.inc(sum(len(job.tickets) for job in jobs))
+
+    def _connected(self) -> Producer:
+        if self._producer is None:
+            connection = current_app.connection_for_write(
+                transport_options={
+                    **current_app.conf.broker_transport_options,
+                    "socket_timeout": SOCKET_SECONDS,
+                    "socket_connect_timeout": SOCKET_SECONDS,
+                }
+            )
+            connection.connect()
+            self._producer = current_app.amqp.Producer(connection)
+        return self._producer
+
+    def is_there(self) -> bool:
+        """Tell whether the broker answers."""
+        try:
+            return bool(self._redis.ping())
+        except _BROKER_TROUBLE:
+            return False
+
+    def has_forgotten(self) -> bool:
+        """Tell whether the broker is another one, or an empty one, since we last looked.
+
+        :raises BrokerAway: if it does not answer
+        """
+        try:
+            run_id = self._redis.info("server")["run_id"]
+            is_new = bool(self._redis.set(SENTINEL, run_id, nx=True))
+        except _BROKER_TROUBLE as error:
+            raise BrokerAway(type(error).__name__) from error
+        before, self._identity = self._identity, run_id
+        return before is not None and (before != run_id or is_new)
+
+    def next_hint(self, seconds: float) -> str | None:
+        """Wait for a hint of a lane with work, but no longer than this."""
+        try:
+            hint = self._redis.blpop([HINTS], timeout=seconds)
+        except _BROKER_TROUBLE:
+            time.sleep(seconds)
+            return None
+        return hint[1].decode() if hint else None
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._producer is not None:
+            self._producer.connection.release()
+        self._redis.close()

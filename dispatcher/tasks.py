@@ -1,0 +1,20 @@
+"""The only Celery task on the money path. It carries ids and epochs, no data and no authority."""
+
+import os
+import socket
+from uuid import UUID
+
+from celery import shared_task
+
+from dispatcher import runner
+from dispatcher.publishing import TASK
+from outbox.handling import Ticket
+
+# Named before the pool forks, so that all slots of a worker, which die together, share it.
+WORKER = f"{socket.gethostname()}:{os.getpid()}"
+
+
+@shared_task(name=TASK, ignore_result=True)
+def run(lane: str, tickets: list[tuple[str, int]]) -> None:
+    """Carry out the messages of one job."""
+    runner.run(lane, [Ticket(UUID(id_), epoch) for id_, epoch in tickets], WORKER)

@@ -1,0 +1,138 @@
+"""The merchant's doors: a write is serializer → one operation."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.mixins import RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet, ModelViewSet, ViewSet
+
+from core import idempotency
+from core.db import transaction
+from core.logging import bind
+from core.pagination import NewestFirst
+from ledger import books
+from outbox.waking import wake
+from payments import refunding
+from payments.creation import create_payment
+from payments.handlers import lane
+from payments.models import OperationKind, Payment, Refund
+from payments.openapi import ERRORS, IDEMPOTENCY_KEY, OPTIONAL_IDEMPOTENCY_KEY
+from payments.serializers import (
+    BalancesRead,
+    PaymentRead,
+    PaymentWrite,
+    RefundRead,
+    RefundWrite,
+)
+
+
+class PaymentViewSet(ModelViewSet[Payment]):
+    """Create, read and refund payments."""
+
+    http_method_names: ClassVar = ["get", "post", "head", "options"]
+    queryset = Payment.objects.all()
+    pagination_class = NewestFirst
+    lookup_value_converter = "uuid"
+    key_checked_in_statement: ClassVar = {"create"}
+    scopes: ClassVar = {
+        "list": "payments:read",
+        "retrieve": "payments:read",
+        "create": "payments:write",
+        "refund": "refunds:write",
+    }
+
+    def get_queryset(self) -> QuerySet[Payment]:
+        """Return the payments of this merchant and mode; others do not exist."""
+        principal = self.request.user
+        return Payment.objects.filter(merchant_id=principal.merchant_id, mode=principal.mode)
+
+    def get_serializer_class(self) -> Any:
+        """Return what this action writes, or else what it reads."""
+        return {"create": PaymentWrite, "refund": RefundWrite}.get(self.action, PaymentRead)
+
+    @extend_schema(
+        request=PaymentWrite, responses={201: PaymentRead, **ERRORS}, parameters=[IDEMPOTENCY_KEY]
+    )
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Accept a payment; it is charged after this answers."""
+        claim = idempotency.claim(request, request.user, request.data)
+        form = PaymentWrite(data=request.data)
+        form.is_valid(raise_exception=True)
+        asked = {"gateway": request.user.default_gateway, **form.validated_data}
+        bind(merchant_id=str(request.user.merchant_id))
+        answer, work = create_payment(
+            claim, key_digest=request.auth, trace=request.request_id, **asked
+        )
+        if work:
+            wake(work)
+        return answer
+
+    @extend_schema(
+        request=RefundWrite,
+        responses={201: RefundRead, 200: RefundRead, **ERRORS},
+        parameters=[OPTIONAL_IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"])
+    def refund(self, request: Request, pk: UUID) -> HttpResponse:
+        """Refund a payment: a part under an Idempotency-Key, or all that is left."""
+        form = RefundWrite(data=request.data)
+        form.is_valid(raise_exception=True)
+        asked = {"amount": None, "reason": "", **form.validated_data}
+        bind(merchant_id=str(request.user.merchant_id), payment_id=str(pk))
+        work: list[str] = []
+
+        def make() -> idempotency.Answer:
+            payment = refunding.lock_payment(request.user, pk)
+            known = refunding.refund_of_the_rest(payment) if asked["amount"] is None else None
+            if known:
+                return refunding.answer(known, 200)
+            refund = refunding.ask_refund(payment, **asked, trace=request.request_id)
+            work.append(lane(OperationKind.REFUND, payment.gateway))
+            return refunding.answer(refund, 201)
+
+        response = _answered(request, asked["amount"], make)
+        if work:
+            wake(work[0])
+        return response
+
+
+def _answered(request: Request, amount: int | None, make: Any) -> HttpResponse:
+    """Execute under the request's key; a refund of the rest is its own key."""
+    if amount is None and idempotency.HEADER not in request.META:
+        with transaction():
+            return make().response()
+    claim = idempotency.claim(request, request.user, request.data)
+    with transaction():
+        return idempotency.once(claim, make, request.request_id)
+
+
+class RefundViewSet(RetrieveModelMixin, GenericViewSet[Refund]):
+    """Read refunds."""
+
+    queryset = Refund.objects.all()
+    serializer_class = RefundRead
+    lookup_value_converter = "uuid"
+    scopes: ClassVar = {"retrieve": "payments:read"}
+
+    def get_queryset(self) -> QuerySet[Refund]:
+        """Return the refunds of this merchant and mode; others do not exist."""
+        principal = self.request.user
+        return Refund.objects.filter(merchant_id=principal.merchant_id, mode=principal.mode)
+
+
+class BalanceViewSet(ViewSet):
+    """Read what we owe the merchant."""
+
+    scopes: ClassVar = {"list": "balance:read"}
+
+    @extend_schema(responses={200: BalancesRead, **ERRORS}, operation_id="balance_retrieve")
+    def list(self, request: Request) -> Response:
+        """Return a pending and an available amount for each currency."""
+        found = books.balances(request.user.merchant_id, request.user.mode)
+        return Response(BalancesRead({"balances": found}).data)

@@ -1,0 +1,153 @@
+"""What merchants write and what they read. Writes are strict; reads show the public contract."""
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from rest_framework import serializers
+
+from core.fields import (
+    StrictAmount,
+    StrictChoice,
+    StrictCurrency,
+    StrictMetadata,
+    StrictSerializer,
+    StrictString,
+    StrictURL,
+)
+from payments.models import Payment, Refund
+from payments.representation import failure, timestamp
+
+TEXT_LENGTH_MAX = 255
+DESCRIPTION_LENGTH_MAX = 500
+
+
+class PaymentWrite(StrictSerializer):
+    """A payment to create; amount in minor units."""
+
+    amount = StrictAmount()
+    currency = StrictCurrency()
+    gateway = StrictChoice(choices=sorted(settings.GATEWAYS), required=False)
+    payment_method = StrictString(
+        max_length=TEXT_LENGTH_MAX,
+        required=False,
+        help_text="A provider's token, never card data.",
+    )
+    return_url = StrictURL(required=False)
+    reference = StrictString(max_length=TEXT_LENGTH_MAX, required=False)
+    description = StrictString(max_length=DESCRIPTION_LENGTH_MAX, required=False, multiline=True)
+    metadata = StrictMetadata(required=False)
+    id = serializers.UUIDField(read_only=True)
+    status = serializers.CharField(read_only=True)
+    amount_refunded = serializers.IntegerField(read_only=True)
+    failure = serializers.JSONField(read_only=True)
+    outcome_unknown_since = serializers.DateTimeField(read_only=True)
+    needs_review = serializers.BooleanField(read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+
+
+class RefundWrite(StrictSerializer):
+    """A refund to ask for; without an amount it refunds the rest."""
+
+    amount = StrictAmount(required=False)
+    reason = StrictString(max_length=TEXT_LENGTH_MAX, required=False)
+
+
+class Failure(serializers.Serializer[Any]):
+    """Why it failed: a stable code and a sentence."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class Timestamp(serializers.DateTimeField):
+    """RFC 3339 in UTC with microseconds."""
+
+    def to_representation(self, value: Any) -> Any:
+        return timestamp(value)
+
+
+class OrNull(serializers.CharField):
+    """Text that is null where it was not given."""
+
+    def to_representation(self, value: str) -> Any:
+        return value or None
+
+
+class PaymentRead(serializers.ModelSerializer[Payment]):
+    """A payment; amounts in minor units."""
+
+    failure = serializers.SerializerMethodField()
+    payment_method = OrNull(allow_null=True)
+    reference = OrNull(allow_null=True)
+    description = OrNull(allow_null=True)
+    metadata = StrictMetadata()
+    outcome_unknown_since = Timestamp(allow_null=True)
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+    class Meta:
+        model = Payment
+        fields: ClassVar = [
+            "id",
+            "status",
+            "amount",
+            "currency",
+            "gateway",
+            "amount_refunded",
+            "failure",
+            "outcome_unknown_since",
+            "needs_review",
+            "payment_method",
+            "reference",
+            "description",
+            "metadata",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = fields
+
+    def get_failure(self, payment: Payment) -> dict[str, str] | None:
+        """Return why it failed."""
+        return failure(payment)
+
+
+class RefundRead(serializers.ModelSerializer[Refund]):
+    """A refund; amount in minor units."""
+
+    payment = serializers.UUIDField(source="payment_id")
+    failure = serializers.SerializerMethodField()
+    reason = OrNull(allow_null=True)
+    created_at = Timestamp()
+
+    class Meta:
+        model = Refund
+        fields: ClassVar = [
+            "id",
+            "payment",
+            "amount",
+            "currency",
+            "status",
+            "failure",
+            "reason",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_failure(self, refund: Refund) -> dict[str, str] | None:
+        """Return why it failed."""
+        return failure(refund)
+
+
+class BalanceRead(serializers.Serializer[Any]):
+    """What a merchant has in one currency, in minor units."""
+
+    currency = serializers.CharField()
+    pending = serializers.IntegerField()
+    available = serializers.IntegerField()
+
+
+class BalancesRead(serializers.Serializer[Any]):
+    """What a merchant has, by currency."""
+
+    balances = BalanceRead(many=True)
