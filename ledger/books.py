@@ -126,17 +126,21 @@ def check_same(posting: Posting) -> None:
     :raises NothingToResolve: if ``resolves`` is not in the books
     :raises NotTheMirror: if its pending legs are not exactly taken back
     """
-    booked = Transaction.objects.filter(pk=posting.id).first()
+    booked = Transaction.objects.filter(kind=posting.kind, source_id=posting.source_id).first()
     if booked is None:
-        if Transaction.objects.filter(resolves=posting.resolves).exists():
-            raise AlreadyResolved(posting.resolves)
-        if not Transaction.objects.filter(pk=posting.resolves).exists():
-            raise NothingToResolve(posting.resolves)
-        raise NotTheMirror(posting.resolves)
-    header = (booked.merchant_id, booked.mode, booked.resolves_id)
-    asked = (posting.merchant_id, posting.mode, posting.resolves)
+        raise _why_not_resolved(posting.resolves)
+    header = (booked.id, booked.merchant_id, booked.mode, booked.resolves_id)
+    asked = (posting.id, posting.merchant_id, posting.mode, posting.resolves)
     if header != asked or _booked_legs(posting.id) != _asked_legs(posting):
         raise ReferenceReused(posting.kind, posting.source_id)
+
+
+def _why_not_resolved(pending_id: UUID | None) -> BookingRefused:
+    if Transaction.objects.filter(resolves_id=pending_id).exists():
+        return AlreadyResolved(pending_id)
+    if not Transaction.objects.filter(id=pending_id).exists():
+        return NothingToResolve(pending_id)
+    return NotTheMirror(pending_id)
 
 
 def _booked_legs(header_id: UUID) -> Counter[tuple[object, ...]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import psycopg2
@@ -70,7 +71,7 @@ class Sql:
         self.run(HEADER, values)
         return values["id"]  # type: ignore[return-value]
 
-    def leg(self, statement: str = LEG, **changes: object) -> UUID:
+    def leg(self, statement: str = LEG, /, **changes: object) -> UUID:
         values = {
             "id": uuid4(),
             "layer": "posted",
@@ -99,10 +100,21 @@ def as_serving(django_db_setup: None) -> Iterator[Sql]:
         yield Sql(connection)
 
 
+@pytest.fixture
+def as_superuser(django_db_setup: None) -> Iterator[Sql]:
+    shared = urlsplit(servers.DATABASES.admin_url)._replace(path=servers.DATABASES.shared)
+    with closing(servers.connect(urlunsplit(shared))) as connection:
+        superuser = Sql(connection)
+        if superuser.run("SHOW is_superuser") != [("on",)]:
+            pytest.skip("this server's DATABASE_URL is not a superuser's")
+        yield superuser
+
+
 @pytest.fixture(params=["as_owner", "as_serving"])
 def sql(request: pytest.FixtureRequest) -> Sql:
     """Meet each constraint as both roles; nothing is committed."""
-    return request.getfixturevalue(request.param)
+    either: Sql = request.getfixturevalue(request.param)
+    return either
 
 
 @pytest.fixture(params=[True, False], ids=["as_owner", "as_serving"])
@@ -278,6 +290,25 @@ class TestBooksAreAppendOnly:
     def test_the_serving_role_cannot_pose_as_a_replica(self, as_serving: Sql) -> None:
         with pytest.raises(errors.InsufficientPrivilege):
             as_serving.run("SET session_replication_role = replica")
+
+    @pytest.mark.parametrize("change", ["UPDATE {} SET mode = mode", "DELETE FROM {}"])
+    def test_posing_as_a_replica_does_not_skip_the_triggers(
+        self, as_superuser: Sql, change: str
+    ) -> None:
+        as_superuser.leg()
+        as_superuser.run("SET session_replication_role = replica")
+
+        with pytest.raises(errors.RestrictViolation, match="append-only"):
+            as_superuser.run(change.format("ledger_transfer"))
+
+    def test_posing_as_a_replica_does_not_let_a_caller_name_the_xid(
+        self, as_superuser: Sql
+    ) -> None:
+        as_superuser.run("SET session_replication_role = replica")
+        leg = as_superuser.leg(FORGED_LEG, header=uuid4())
+
+        own = "SELECT xid = pg_current_xact_id() FROM ledger_transfer WHERE id = %(leg)s"
+        assert as_superuser.run(own, {"leg": leg}) == [(True,)]
 
     @pytest.mark.parametrize("table", TABLES)
     def test_every_trigger_fires_for_a_replica_too(self, as_owner: Sql, table: str) -> None:
