@@ -2,8 +2,6 @@
 
 import json
 import time
-from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,18 +10,12 @@ from prometheus_client import REGISTRY
 from gateways import registry
 from gateways.base import (
     AnswerLost,
-    Capabilities,
-    Charge,
     Deadline,
     Found,
     NotFound,
-    Notice,
     NotSent,
     Outcome,
     OutcomeKind,
-    Query,
-    Refund,
-    SignatureInvalid,
     Unanswered,
     declined,
     not_sent,
@@ -34,57 +26,18 @@ from gateways.base import (
 )
 from gateways.calling import TRIES_MAX, call
 from tests.gateways.making import AMOUNT, a_charge, a_refund, asking_for, in_time
+from tests.gateways.reciting import SECRET, Reciting
 
 SUCCESS = succeeded("ch_1", AMOUNT, "INR")
-SECRET = "sk-very-secret"
 UNAVAILABLE = NotSent("connection refused")
 LOST = AnswerLost("time-out")
-
-
-class Reciting:
-    """A gateway that gives the answers it was made with, one for each request it gets."""
-
-    def __init__(
-        self, *, answers: list[Any], keys: bool = True, find: bool = True, api_key: str = SECRET
-    ) -> None:
-        self.answers = answers
-        self.api_key = api_key
-        self.requests: list[Charge | Refund | Query] = []
-        self.sent_at: list[float] = []
-        lifetime = timedelta(days=1) if keys else None
-        self.capabilities = Capabilities(
-            keys=keys, key_lifetime=lifetime, find=find, webhooks=False
-        )
-
-    def _answer(self, request: Charge | Refund | Query) -> Any:
-        self.requests.append(request)
-        self.sent_at.append(time.monotonic())
-        answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def charge(self, charge: Charge, deadline: Deadline) -> Outcome:
-        answer: Outcome = self._answer(charge)
-        return answer
-
-    def refund(self, refund: Refund, deadline: Deadline) -> Outcome:
-        answer: Outcome = self._answer(refund)
-        return answer
-
-    def find(self, query: Query, deadline: Deadline) -> Found | NotFound:
-        answer: Found | NotFound = self._answer(query)
-        return answer
-
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> Notice:
-        raise SignatureInvalid
 
 
 @pytest.fixture
 def reciting(settings):
     def make(*answers: Any, **options: Any) -> Reciting:
         entry = {
-            "class": "tests.gateways.test_calling.Reciting",
+            "class": "tests.gateways.reciting.Reciting",
             "options": {"answers": list(answers), "api_key": SECRET, **options},
         }
         settings.GATEWAYS = {"reciting": entry}
