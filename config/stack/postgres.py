@@ -18,6 +18,7 @@ from pathlib import Path
 from signal import SIGINT
 from urllib.parse import quote
 
+import psutil
 import psycopg2
 
 from config.stack.ports import LOOPBACK
@@ -221,7 +222,20 @@ class Cluster:
             stop_signal=SIGINT,
             stop_seconds=15,
             user=self.disguise.user,
+            before=self._forget_stale_lock,
         )
+
+    def _forget_stale_lock(self) -> None:
+        """Delete ``postmaster.pid`` if its number belongs to another program by now.
+
+        PostgreSQL only asks whether the number is in use, and after a restart of a container
+        it often is.
+        """
+        lock = self.data / "postmaster.pid"
+        with contextlib.suppress(OSError, ValueError, psutil.Error):
+            holder = psutil.Process(int(lock.read_text(encoding="utf-8").split()[0]))
+            if str(self.data) not in holder.cmdline():
+                lock.unlink()
 
     def wait_ready(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until the server takes a query.

@@ -34,6 +34,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 8
     user: str | None = None
+    before: Callable[[], None] | None = None
 
 
 def become_subreaper() -> None:
@@ -55,6 +56,8 @@ def _die_with(parent: int, death_signal: int) -> Callable[[], None]:
 
 def start(program: Program, log: Path) -> subprocess.Popen[bytes]:
     """Start the program in a session of its own, so that Ctrl-C reaches only us."""
+    if program.before:
+        program.before()
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
         log.replace(log.with_suffix(".log.1"))
@@ -66,7 +69,6 @@ def start(program: Program, log: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # An argument of another user's process only when asked: it needs root.
             user=program.user,
             extra_groups=[] if program.user else None,
             preexec_fn=_die_with(os.getpid(), program.stop_signal) if LINUX else None,  # noqa: PLW1509
@@ -128,9 +130,13 @@ def kill(processes: Iterable[psutil.Process]) -> None:
 
 
 def started_at(pid: int) -> float | None:
-    """Return when the process started: a pid alone may name another one by now."""
+    """Return when the process started, for a pid alone may name another one by now.
+
+    A zombie does not count: in a container there may be nobody to reap it.
+    """
     try:
-        return psutil.Process(pid).create_time()
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.NoSuchProcess:
         return None
 

@@ -1,0 +1,56 @@
+# `make up` and `make test` need Python 3.11 or newer and nothing else; the rest comes by itself.
+PYTHON ?= python3
+LOCAL = @$(PYTHON) config/stack/bootstrap.py local
+DEV = @$(PYTHON) config/stack/bootstrap.py dev
+# Enough for Django to read its settings; no command that uses these connects anywhere.
+OFFLINE = @ENV_FILE= DEBUG=1 DATABASE_URL=postgresql://nobody@127.0.0.1:1/none \
+	$(PYTHON) config/stack/bootstrap.py dev
+ARGS ?=
+
+.DEFAULT_GOAL = help
+.PHONY: up down reset status logs test check lint types imports fix migrations openapi help
+
+up:  ## start everything and keep it running until Ctrl-C (PORT=8005)
+	$(LOCAL) -m config.stack up
+
+down:  ## stop what runs, and what a killed `make up` left
+	$(LOCAL) -m config.stack down
+
+reset:  ## stop everything and delete all data
+	$(LOCAL) -m config.stack reset
+
+status:  ## show what runs
+	$(LOCAL) -m config.stack status
+
+logs:  ## follow all logs
+	$(LOCAL) -m config.stack logs
+
+test:  ## run the tests (ARGS="-k refund" for some of them)
+	$(DEV) -m pytest $(ARGS)
+
+check: lint types imports migrations  ## what CI checks besides the tests
+	$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file .local/openapi.yaml
+	@diff -u docs/openapi.yaml .local/openapi.yaml || { echo "run: make openapi"; exit 1; }
+
+lint:
+	$(DEV) -m ruff check .
+	$(DEV) -m ruff format --check .
+
+types:
+	$(OFFLINE) -m mypy .
+
+imports:
+	$(DEV) -m importlinter.cli lint-imports
+
+migrations:
+	$(OFFLINE) manage.py makemigrations --check --dry-run
+
+fix:  ## format, and repair what can be repaired
+	$(DEV) -m ruff check --fix .
+	$(DEV) -m ruff format .
+
+openapi:  ## write docs/openapi.yaml anew
+	$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+help:
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
