@@ -10,6 +10,7 @@ from core.problem_pages import problem_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("payments.urls")),
+    path("api/", include("webhooks.urls")),
     path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
     path(
         "api/docs/",

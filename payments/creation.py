@@ -22,7 +22,7 @@ from outbox.staging import INSERT_MESSAGE, message_params
 from payments import bookkeeping
 from payments.handlers import lane
 from payments.models import OperationKind, Payment
-from payments.representation import payment_dict, to_json
+from payments.representation import payment_members, to_json
 
 _NOW = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
@@ -151,10 +151,8 @@ def _params(
 
 def _body(payment: Payment) -> dict[str, str]:
     """Cut the answer where the database's time goes: it is made before the row has one."""
-    members = payment_dict(payment)
-    del members["created_at"], members["updated_at"]
     return {
-        "head": to_json(members)[:-1] + ',"created_at":"',
+        "head": to_json(payment_members(payment))[:-1] + ',"created_at":"',
         "middle": '","updated_at":"',
         "tail": '"}',
     }

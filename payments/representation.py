@@ -22,8 +22,8 @@ def failure(row: Payment | Refund) -> dict[str, str] | None:
     return {"code": row.failure_code, "message": row.failure_message}
 
 
-def payment_dict(payment: Payment) -> dict[str, Any]:
-    """Return a payment; amounts in minor units. The two times come last (see ``payments.create``)."""
+def payment_members(payment: Payment) -> dict[str, Any]:
+    """Return a payment without its two times, which a new one does not have yet."""
     return {
         "id": str(payment.id),
         "status": str(payment.status),
@@ -38,6 +38,13 @@ def payment_dict(payment: Payment) -> dict[str, Any]:
         "reference": payment.reference or None,
         "description": payment.description or None,
         "metadata": payment.metadata,
+    }
+
+
+def payment_dict(payment: Payment) -> dict[str, Any]:
+    """Return a payment; amounts in minor units. The two times come last (``payments.creation``)."""
+    return {
+        **payment_members(payment),
         "created_at": timestamp(payment.created_at),
         "updated_at": timestamp(payment.updated_at),
     }

@@ -1,0 +1,118 @@
+"""Providers' door: verify, store once, answer. Applying is a worker's business."""
+
+import time
+from hashlib import sha256
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.cards import mask
+from core.db import rows, transaction
+from core.errors import Problem
+from core.ids import uuid7
+from core.logging import get_logger
+from core.metrics import PROVIDER_EVENTS
+from gateways import base, registry
+from outbox import staging
+from outbox.waking import wake
+
+log = get_logger(__name__)
+
+APPLY = "apply"
+
+# Duplicates are decided by what was signed; headers outside the signature prove nothing.
+_STORE = """
+    INSERT INTO webhooks_providerevent
+        (id, gateway, content_sha256, event_id, kind, outcome, reference, provider_id, amount,
+         currency, code, detail, content, parked_at, parked_reason)
+    VALUES (%(id)s, %(gateway)s, %(digest)s, %(event_id)s, %(kind)s, %(outcome)s, %(reference)s,
+            %(provider_id)s, %(amount)s, %(currency)s, %(code)s, %(detail)s, %(content)s,
+            CASE WHEN %(parked_reason)s <> '' THEN now() END, %(parked_reason)s)
+    ON CONFLICT (gateway, content_sha256) DO NOTHING
+    RETURNING id
+"""
+
+
+class ProviderWebhook(APIView):
+    """Takes signed webhooks of one provider."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(
+        request=OpenApiResponse({"type": "object"}),
+        responses={200: OpenApiResponse({"type": "object"}, description="Stored, or known.")},
+    )
+    def post(self, request: Request, gateway: str) -> Response:
+        """Store the webhook once and answer 200; a duplicate is answered alike.
+
+        :raises Problem: ``not-found``, ``signature-invalid`` or ``signature-stale``
+        """
+        body = request.body
+        result = _store(gateway, body, _read(gateway, request, body))
+        PROVIDER_EVENTS.labels(gateway, result).inc()
+        return Response({"received": True})
+
+
+def _read(gateway: str, request: Request, body: bytes) -> base.Notice | None:
+    """Verify and read; None is a webhook that is genuine and says nothing we can read."""
+    try:
+        return registry.get(gateway).read_webhook(request.headers, body, time.time())
+    except registry.UnknownGateway:
+        raise Problem("not-found") from None
+    except base.SignatureInvalid:
+        PROVIDER_EVENTS.labels(gateway, "refused").inc()
+        raise Problem("signature-invalid") from None
+    except base.SignatureStale:
+        PROVIDER_EVENTS.labels(gateway, "refused").inc()
+        raise Problem("signature-stale") from None
+    except base.NoticeMalformed as error:
+        log.error("provider_event.unreadable", gateway=gateway, error=str(error))
+        return None
+
+
+def _store(gateway: str, body: bytes, notice: base.Notice | None) -> str:
+    event_id = uuid7()
+    content = mask(body.decode("utf-8", "replace").replace("\x00", "�"))
+    columns = {
+        "id": event_id,
+        "gateway": gateway,
+        "digest": sha256(body).hexdigest(),
+        "content": content,
+        **_columns(notice),
+    }
+    lane = f"{APPLY}:{gateway}"
+    with transaction():
+        is_new = bool(rows(_STORE, columns))
+        if is_new and notice:
+            staging.stage(kind=APPLY, lane=lane, subject_id=event_id)
+    if not is_new:
+        return "duplicate"
+    if notice is None:
+        return "parked"
+    wake(lane)
+    return "stored"
+
+
+def _columns(notice: base.Notice | None) -> dict[str, Any]:
+    if notice is None:
+        empty = dict.fromkeys(
+            ("event_id", "kind", "outcome", "reference", "provider_id", "currency", "code", "detail"),
+            "",
+        )
+        return {**empty, "amount": None, "parked_reason": "it cannot be read"}
+    return {
+        "event_id": notice.event_id,
+        "kind": notice.kind,
+        "outcome": notice.outcome.kind.value,
+        "reference": notice.reference,
+        "provider_id": notice.provider_id,
+        "amount": notice.outcome.amount,
+        "currency": notice.outcome.currency,
+        "code": notice.outcome.code,
+        "detail": notice.outcome.message,
+        "parked_reason": "",
+    }
