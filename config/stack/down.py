@@ -26,8 +26,9 @@ def down(folder: Folder) -> int:
     for supervisor in running:
         say(SUPERVISOR, f"stopping, pid {supervisor.pid}")
         _signal(supervisor, signal.SIGTERM)
-        if not wait_until(lambda one=supervisor: not one.alive(), SUPERVISOR_STOP_SECONDS):
-            _signal(supervisor, signal.SIGKILL)
+    wait_until(lambda: not any(one.alive() for one in running), SUPERVISOR_STOP_SECONDS)
+    for supervisor in running:
+        _signal(supervisor, signal.SIGKILL)
     ended = end_leftovers(folder)
     if not running and not ended:
         show("nothing is running")

@@ -17,9 +17,14 @@ def ours(plan: Plan) -> list[Program]:
     return [_web(plan), _dispatcher(plan), _worker(plan)]
 
 
+def _settings(plan: Plan) -> dict[str, str]:
+    # The superuser's address is for people; no process of ours has a use for it.
+    return {key: value for key, value in plan.values.items() if key != "DATABASE_ADMIN_URL"}
+
+
 def prepare(plan: Plan) -> Program:
     """Return the process that brings the schema and the demo data up to date, and ends."""
-    env = {**plan.values, "DATABASE_ROLE": "owner"}
+    env = {**_settings(plan), "DATABASE_ROLE": "owner"}
     return Program("prepare", [PYTHON, "manage.py", "prepare_local"], env)
 
 
@@ -35,12 +40,12 @@ def _web(plan: Plan) -> Program:
     }
     command = [PYTHON, "-m", "granian", *(part for pair in options.items() for part in pair)]
     command += ["--respawn-failed-workers", "--no-ws", "config.wsgi:application"]
-    return Program("web", command, plan.values, stop_seconds=STOP_SECONDS)
+    return Program("web", command, _settings(plan), stop_seconds=STOP_SECONDS)
 
 
 def _dispatcher(plan: Plan) -> Program:
     command = [PYTHON, "manage.py", "dispatch"]
-    return Program("dispatcher", command, plan.values, stop_seconds=STOP_SECONDS)
+    return Program("dispatcher", command, _settings(plan), stop_seconds=STOP_SECONDS)
 
 
 def _worker(plan: Plan) -> Program:
@@ -48,4 +53,4 @@ def _worker(plan: Plan) -> Program:
     command = [PYTHON, "-m", "celery", "-A", "config", "worker", "-l", "info"]
     # Workers that look for each other first start a second later and gain nothing here.
     command += ["--concurrency", slots, "--without-mingle", "--without-gossip"]
-    return Program("worker", command, plan.values, stop_seconds=WORKER_STOP_SECONDS)
+    return Program("worker", command, _settings(plan), stop_seconds=WORKER_STOP_SECONDS)

@@ -80,7 +80,8 @@ class Folder:
         path = self.root / "keys.json"
         with contextlib.suppress(FileNotFoundError):
             return Keys(**json.loads(path.read_text(encoding="ascii")))
-        keys = Keys(*(secrets.token_hex(24) for _ in range(5)))
+        made = [secrets.token_hex(24) for _ in range(5)]
+        keys = Keys(made[0], made[1], made[2], made[3], made[4])
         write_private(path, json.dumps(asdict(keys)))
         return keys
 
