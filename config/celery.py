@@ -4,19 +4,17 @@ lease in PostgreSQL is the one authority for recovery (ADR 0005).
 
 import os
 
+import django
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-
-import django
-
-django.setup()
-
 from django.conf import settings
 from django.db import connections
 
 from core import logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup(set_prefix=False)
+
 
 # Celery's Django fixup would close the database connection around every task.
 app = Celery("payments", fixups=[])

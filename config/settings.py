@@ -149,8 +149,10 @@ GATEWAY_TOTAL = timedelta(seconds=environment.seconds("GATEWAY_TOTAL_SECONDS", 1
 STALE_READ_WINDOW = timedelta(seconds=environment.seconds("STALE_READ_WINDOW_SECONDS", 8))
 REVIEW_AFTER = timedelta(seconds=environment.seconds("REVIEW_AFTER_SECONDS", 3600))
 SWEEP_EVERY = timedelta(seconds=environment.seconds("SWEEP_EVERY_SECONDS", 1))
-if RUN_LEASE <= GATEWAY_TOTAL:
-    message = "RUN_LEASE_SECONDS must be above GATEWAY_TOTAL_SECONDS, or every slow call is fenced"
+# What a call leaves of the lease for writing its answer down.
+SETTLE_MARGIN = timedelta(seconds=environment.seconds("SETTLE_MARGIN_SECONDS", 3))
+if RUN_LEASE < GATEWAY_TOTAL + SETTLE_MARGIN:
+    message = "RUN_LEASE_SECONDS must be at least GATEWAY_TOTAL_SECONDS + SETTLE_MARGIN_SECONDS"
     raise ImproperlyConfigured(message)
 
 # Dispatching

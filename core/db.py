@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -64,14 +65,21 @@ def outside_transaction(func: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
-def rows(sql: str, params: object = None) -> list[tuple[Any, ...]]:
+def rows(sql: str, params: Any = None) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall() if cursor.description else []
 
 
-def row_dicts(sql: str, params: object = None) -> list[dict[str, Any]]:
+@needs_transaction
+def transaction_time() -> datetime:
+    """Return when this transaction began, by the database's clock."""
+    began: datetime = rows("SELECT now()")[0][0]
+    return began
+
+
+def row_dicts(sql: str, params: Any = None) -> list[dict[str, Any]]:
     """Run one statement and return its rows by column name."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
@@ -84,10 +92,11 @@ def row_dicts(sql: str, params: object = None) -> list[dict[str, Any]]:
 def rows_of_values(
     sql: str, template: str, values: Sequence[tuple[Any, ...]]
 ) -> list[tuple[Any, ...]]:
-    """Run one statement over a VALUES list (``%s`` in it) and return its rows; none for no values."""
+    """Run one statement over a VALUES list (``%s`` in it) and return its rows, if it has values."""
     if not values:
         return []
     with connection.cursor() as cursor:
-        return execute_values(
+        found: list[tuple[Any, ...]] = execute_values(
             cursor.cursor, sql, values, template, page_size=len(values), fetch=True
         )
+        return found

@@ -28,7 +28,7 @@ Next = Callable[[HttpRequest], HttpResponseBase]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # People look at these, so their errors stay pages.
-_PAGES = ("/admin/", "/api/docs/", "/static/")
+_PAGES = ("/admin/", "/api/docs/")
 # Asked every few seconds by machines, by whatever name they know us.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _KEPT_HEADERS = ("Allow", "WWW-Authenticate", "Retry-After")

@@ -4,11 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from django.core import signing
-from django.db.models import QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.auth import principal_of
 from core.errors import Problem
 
 LIMIT_DEFAULT = 20
@@ -20,9 +20,7 @@ class NewestFirst(BasePagination):
 
     parameters = frozenset({"limit", "cursor"})
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
-    ) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return one page.
 
         :raises Problem: ``validation-error`` for an unknown parameter or a bad value
@@ -35,7 +33,8 @@ class NewestFirst(BasePagination):
         if repeated:
             raise _bad(repeated[0], "repeated", "May be given once.")
         limit = _limit(given.get("limit"))
-        salt = f"cursor:{request.path}:{request.user.merchant_id}:{request.user.mode}"
+        principal = principal_of(request)
+        salt = f"cursor:{request.path}:{principal.merchant_id}:{principal.mode}"
         if "cursor" in given:
             queryset = queryset.filter(id__lt=_position(given["cursor"], salt))
         page = list(queryset.order_by("-id")[: limit + 1])

@@ -1,8 +1,8 @@
 """How messages end: settled in a group, or one by one, or fenced, failed, dead.
 
 A group is one transaction. If it fails, each message is settled alone, so that one bad message
-never spoils its neighbours. An answer is never thrown away: whoever may no longer settle, or cannot,
-stores it as a fact in a transaction of its own.
+never spoils its neighbours. An answer is never thrown away: whoever may no longer settle, or
+cannot, stores it as a fact in a transaction of its own.
 """
 
 import random

@@ -106,7 +106,14 @@ def complete(ends: Mapping[Ticket, Completion]) -> None:
     """
     done = [ticket for ticket, end in ends.items() if isinstance(end, Done)]
     again = [
-        (ticket.id, ticket.epoch, end.delay, int(end.spends), end.error[:ERROR_LENGTH_MAX], end.lane)
+        (
+            ticket.id,
+            ticket.epoch,
+            end.delay,
+            int(end.spends),
+            end.error[:ERROR_LENGTH_MAX],
+            end.lane,
+        )
         for ticket, end in ends.items()
         if isinstance(end, Again)
     ]

@@ -122,7 +122,7 @@ def all_lanes() -> list[str]:
 
 
 def in_flight(lease: timedelta) -> dict[str, LaneLoad]:
-    """Return the load of every lane that has messages in flight; ``lease`` is the dispatch lease."""
+    """Return the load of every lane with messages in flight; ``lease`` is the dispatch lease."""
     return {lane: LaneLoad(*load) for lane, *load in rows(_IN_FLIGHT, {"lease": lease})}
 
 

@@ -95,8 +95,7 @@ class Message(models.Model):
             ),
             models.CheckConstraint(
                 name="outbox_finished_iff_over",
-                condition=Q(state__in=[State.DONE, State.DEAD])
-                ^ Q(finished_at__isnull=True),
+                condition=Q(state__in=[State.DONE, State.DEAD]) ^ Q(finished_at__isnull=True),
             ),
             models.CheckConstraint(
                 name="outbox_starts_within_epochs",

@@ -44,7 +44,9 @@ def wake(lane: str) -> None:
         return
     try:
         with _client().pipeline(transaction=False) as pipe:
-            pipe.lpush(HINTS, lane).ltrim(HINTS, 0, _HINTS_MAX - 1).execute()
+            pipe.lpush(HINTS, lane)
+            pipe.ltrim(HINTS, 0, _HINTS_MAX - 1)
+            pipe.execute()
     except redis.RedisError as error:
         _quiet_until = time.monotonic() + PAUSE_SECONDS
         WAKE_HINT_FAILURES.inc()

@@ -1,5 +1,6 @@
 """The merchant's doors: a write is serializer → one operation."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,8 +14,9 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ModelViewSet, ViewSet
 
 from core import idempotency
+from core.auth import principal_of
 from core.db import transaction
-from core.logging import bind
+from core.logging import bind, current
 from core.pagination import NewestFirst
 from ledger import books
 from outbox.waking import wake
@@ -35,7 +37,7 @@ from payments.serializers import (
 class PaymentViewSet(ModelViewSet[Payment]):
     """Create, read and refund payments."""
 
-    http_method_names: ClassVar = ["get", "post", "head", "options"]
+    http_method_names = ["get", "post", "head", "options"]  # noqa: RUF012 - Django's declaration
     queryset = Payment.objects.all()
     pagination_class = NewestFirst
     lookup_value_converter = "uuid"
@@ -49,7 +51,7 @@ class PaymentViewSet(ModelViewSet[Payment]):
 
     def get_queryset(self) -> QuerySet[Payment]:
         """Return the payments of this merchant and mode; others do not exist."""
-        principal = self.request.user
+        principal = principal_of(self.request)
         return Payment.objects.filter(merchant_id=principal.merchant_id, mode=principal.mode)
 
     def get_serializer_class(self) -> Any:
@@ -59,15 +61,17 @@ class PaymentViewSet(ModelViewSet[Payment]):
     @extend_schema(
         request=PaymentWrite, responses={201: PaymentRead, **ERRORS}, parameters=[IDEMPOTENCY_KEY]
     )
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def create(  # type: ignore[override]  # answered in stored bytes, past the renderers
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         """Accept a payment; it is charged after this answers."""
-        claim = idempotency.claim(request, request.user, request.data)
+        claim = idempotency.claim(request, principal_of(request), request.data)
         form = PaymentWrite(data=request.data)
         form.is_valid(raise_exception=True)
-        asked = {"gateway": request.user.default_gateway, **form.validated_data}
-        bind(merchant_id=str(request.user.merchant_id))
+        asked = {"gateway": principal_of(request).default_gateway, **form.validated_data}
+        bind(merchant_id=str(principal_of(request).merchant_id))
         answer, work = create_payment(
-            claim, key_digest=request.auth, trace=request.request_id, **asked
+            claim, key_digest=str(request.auth), trace=current("request_id"), **asked
         )
         if work:
             wake(work)
@@ -84,15 +88,15 @@ class PaymentViewSet(ModelViewSet[Payment]):
         form = RefundWrite(data=request.data)
         form.is_valid(raise_exception=True)
         asked = {"amount": None, "reason": "", **form.validated_data}
-        bind(merchant_id=str(request.user.merchant_id), payment_id=str(pk))
+        bind(merchant_id=str(principal_of(request).merchant_id), payment_id=str(pk))
         work: list[str] = []
 
         def make() -> idempotency.Answer:
-            payment = refunding.lock_payment(request.user, pk)
+            payment = refunding.lock_payment(principal_of(request), pk)
             known = refunding.refund_of_the_rest(payment) if asked["amount"] is None else None
             if known:
                 return refunding.answer(known, 200)
-            refund = refunding.ask_refund(payment, **asked, trace=request.request_id)
+            refund = refunding.ask_refund(payment, **asked, trace=current("request_id"))
             work.append(lane(OperationKind.REFUND, payment.gateway))
             return refunding.answer(refund, 201)
 
@@ -102,14 +106,16 @@ class PaymentViewSet(ModelViewSet[Payment]):
         return response
 
 
-def _answered(request: Request, amount: int | None, make: Any) -> HttpResponse:
+def _answered(
+    request: Request, amount: int | None, make: Callable[[], idempotency.Answer]
+) -> HttpResponse:
     """Execute under the request's key; a refund of the rest is its own key."""
     if amount is None and idempotency.HEADER not in request.META:
         with transaction():
             return make().response()
-    claim = idempotency.claim(request, request.user, request.data)
+    claim = idempotency.claim(request, principal_of(request), request.data)
     with transaction():
-        return idempotency.once(claim, make, request.request_id)
+        return idempotency.once(claim, make, current("request_id"))
 
 
 class RefundViewSet(RetrieveModelMixin, GenericViewSet[Refund]):
@@ -122,7 +128,7 @@ class RefundViewSet(RetrieveModelMixin, GenericViewSet[Refund]):
 
     def get_queryset(self) -> QuerySet[Refund]:
         """Return the refunds of this merchant and mode; others do not exist."""
-        principal = self.request.user
+        principal = principal_of(self.request)
         return Refund.objects.filter(merchant_id=principal.merchant_id, mode=principal.mode)
 
 
@@ -134,5 +140,6 @@ class BalanceViewSet(ViewSet):
     @extend_schema(responses={200: BalancesRead, **ERRORS}, operation_id="balance_retrieve")
     def list(self, request: Request) -> Response:
         """Return a pending and an available amount for each currency."""
-        found = books.balances(request.user.merchant_id, request.user.mode)
+        principal = principal_of(request)
+        found = books.balances(principal.merchant_id, principal.mode)
         return Response(BalancesRead({"balances": found}).data)

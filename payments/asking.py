@@ -20,8 +20,6 @@ from payments.models import AttemptKind, OperationKind, Payment
 
 # Longer than any request can stay on the wire: nothing is sent so close to the end of a key's life.
 KEY_MARGIN = timedelta(minutes=10)
-# What a call leaves of the lease for writing its answer down.
-LEASE_MARGIN_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,6 @@ class Question:
     """
 
     gateway: str
-    verb: str
     attempt_id: UUID
     send: base.Charge | base.Refund | None
     query: base.Query | None
@@ -61,7 +58,7 @@ class Heard:
 
 def provider_key(operation_id: UUID, gateway: str) -> str:
     """Return the key that the provider gets: of the operation and gateway, never of the attempt."""
-    return f"{gateway}-{operation_id.hex}"[:64]
+    return f"{operation_id.hex}-{gateway}"[:64]
 
 
 def question(case: Case, attempt_id: UUID, now: datetime, *, inquire: bool) -> Question | None:
@@ -72,15 +69,14 @@ def question(case: Case, attempt_id: UUID, now: datetime, *, inquire: bool) -> Q
     query = _query(case) if capabilities.find else None
     sent_before = meaning is not Meaning.NEVER_SENT
     send = None
-    if not sent_before and not inquire:
-        send = _request(case)
-    elif sent_before and capabilities.keys and key_left > 0 and not _only_looks(case, query):
+    if (not sent_before and not inquire) or (
+        sent_before and capabilities.keys and key_left > 0 and not _only_looks(case, query)
+    ):
         send = _request(case)
     if send is None and query is None:
         return None
     return Question(
         gateway=operation.gateway,
-        verb=str(operation.kind),
         attempt_id=attempt_id,
         send=send,
         query=query,
@@ -101,15 +97,17 @@ def nobody_can_send(case: Case, now: datetime) -> bool:
 def ask(question: Question, lease_end: float) -> Heard:
     """Ask, outside any transaction; ``lease_end`` is a moment of the monotonic clock."""
     now = time.monotonic()
-    end = min(
-        now + settings.GATEWAY_TOTAL.total_seconds(), lease_end - LEASE_MARGIN_SECONDS
-    )
+    margin = settings.SETTLE_MARGIN.total_seconds()
+    end = min(now + settings.GATEWAY_TOTAL.total_seconds(), lease_end - margin)
     deadline = base.Deadline(end, send_before=min(end, now + question.send_seconds))
     outcome = None
     if question.send is not None:
-        outcome = calling.call(question.gateway, question.verb, question.send, deadline)
+        outcome = _send(question.gateway, question.send, deadline)
         if question.query is None or not _needs_a_look(outcome, again=question.again):
             return _heard(question, outcome)
+    if question.query is None:
+        message = "a question sends or looks"
+        raise ValueError(message)
     finding = calling.call(question.gateway, "find", question.query, deadline)
     match finding:
         case base.Found(outcome=found):
@@ -120,6 +118,14 @@ def ask(question: Question, lease_end: float) -> Heard:
             return Heard(question.attempt_id, Said.UNKNOWN)
         case _:
             return _heard(question, outcome)
+
+
+def _send(
+    gateway: str, request: base.Charge | base.Refund, deadline: base.Deadline
+) -> base.Outcome:
+    if isinstance(request, base.Charge):
+        return calling.call(gateway, "charge", request, deadline)
+    return calling.call(gateway, "refund", request, deadline)
 
 
 def _needs_a_look(outcome: base.Outcome, *, again: bool) -> bool:
@@ -184,7 +190,7 @@ def _query(case: Case) -> base.Query:
     operation = case.operation
     return base.Query(
         operation_id=operation.id,
-        kind=str(operation.kind),
+        kind="charge" if operation.kind == OperationKind.CHARGE else "refund",
         key=provider_key(operation.id, operation.gateway),
         amount=operation.amount,
         currency=operation.currency,

@@ -84,7 +84,7 @@ def _clearing(payment: Payment) -> accounts.Account:
     return accounts.refunds_clearing(payment.gateway, payment.currency, payment.mode)
 
 
-def _posting(
+def _posting(  # noqa: PLR0913 - a posting's parts
     kind: str,
     source: UUID,
     payment: Payment,

@@ -37,12 +37,11 @@ class Case:
         for notice in self.notices:
             yield Fact(
                 Said(notice.outcome),
-                False,
-                notice.provider_id,
-                notice.amount,
-                notice.currency,
-                notice.code,
-                notice.detail,
+                provider_id=notice.provider_id,
+                amount=notice.amount,
+                currency=notice.currency,
+                code=notice.code,
+                message=notice.detail,
             )
 
     def verdict(self) -> Verdict:
@@ -66,9 +65,7 @@ def load(operation_ids: Sequence[UUID]) -> Docket:
     """
     wanted = list(operation_ids)
     payments = (
-        Payment.objects.filter(
-            id__in=Operation.objects.filter(id__in=wanted).values("payment_id")
-        )
+        Payment.objects.filter(id__in=Operation.objects.filter(id__in=wanted).values("payment_id"))
         .order_by("id")
         .select_for_update(no_key=True)
         .annotate(now=Now())

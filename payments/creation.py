@@ -88,9 +88,7 @@ def create_payment(
     payment = _unsaved(claim, asked)
     work = lane(OperationKind.CHARGE, payment.gateway)
     posting = bookkeeping.created(payment)
-    (found,) = row_dicts(
-        _CREATE, _params(claim, payment, trace, work) | ledger_sql.params(posting)
-    )
+    (found,) = row_dicts(_CREATE, _params(claim, payment, trace, work) | ledger_sql.params(posting))
     if not found["entitled"]:
         auth.forget(key_digest)
         message = "This API key is unknown, revoked or expired."
@@ -118,9 +116,7 @@ def _unsaved(claim: idempotency.Claim, asked: dict[str, Any]) -> Payment:
     )
 
 
-def _params(
-    claim: idempotency.Claim, payment: Payment, trace: str, work: str
-) -> dict[str, Any]:
+def _params(claim: idempotency.Claim, payment: Payment, trace: str, work: str) -> dict[str, Any]:
     operation_id = uuid7()
     return {
         **message_params(

@@ -65,7 +65,9 @@ def fold(facts: Iterable[Fact], *, amount: int, currency: str) -> Verdict:
     ours = {fact for fact in moved if (fact.amount, fact.currency) == (amount, currency)}
     review = _review(moved, ours)
     if ours:
-        return Verdict(Meaning.SUCCEEDED, provider_id=min(f.provider_id for f in ours), review=review)
+        return Verdict(
+            Meaning.SUCCEEDED, provider_id=min(f.provider_id for f in ours), review=review
+        )
     if moved:
         # Money moved, but not what we asked for: never posted, never called failed.
         return Verdict(Meaning.UNKNOWN, review=review)
@@ -93,7 +95,9 @@ def _without_success(known: set[Fact]) -> Verdict:
             message=first.message,
         )
     if any(fact.said in {Said.PENDING, Said.REQUIRES_ACTION} for fact in known):
-        waiting = max(f.provider_id for f in known if f.said in {Said.PENDING, Said.REQUIRES_ACTION})
+        waiting = max(
+            f.provider_id for f in known if f.said in {Said.PENDING, Said.REQUIRES_ACTION}
+        )
         return Verdict(Meaning.WAITING, provider_id=waiting)
     if any(fact.is_send and fact.said in {Said.UNKNOWN, Said.NOTHING_YET} for fact in known):
         return Verdict(Meaning.UNKNOWN)

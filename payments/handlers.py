@@ -95,18 +95,14 @@ class OperationHandler:
             STARTS_ON_SETTLED.inc()
             return Done("settled_before")
         attempt_id = uuid7()
-        question = asking.question(
-            case, attempt_id, changes.now, inquire=message.kind == INQUIRE
-        )
+        question = asking.question(case, attempt_id, changes.now, inquire=message.kind == INQUIRE)
         if question is None:
             review(case.payment, changes, "the provider cannot be asked what became of it")
             return Done("nobody_to_ask")
         if question.again:
             apply(case, changes, Cause("message", message.id))
         elif case.payment.status == Status.CREATED:
-            changes.move(
-                case.payment, Status.PROCESSING, cause="message", cause_id=message.id
-            )
+            changes.move(case.payment, Status.PROCESSING, cause="message", cause_id=message.id)
         attempts.append(
             Attempt(
                 id=attempt_id,
@@ -193,9 +189,7 @@ def _completion(
         case Meaning.SUCCEEDED | Meaning.FAILED:
             return Done(verdict.meaning.value)
         case Meaning.NEVER_SENT if message.kind != INQUIRE:
-            return Again(
-                _retry_delay(message, heard), "not_sent", spends=True, error=_error(heard)
-            )
+            return Again(_retry_delay(message, heard), "not_sent", spends=True, error=_error(heard))
         case _:
             _review_if_hopeless(case, heard, changes)
             return Again(

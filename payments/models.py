@@ -18,9 +18,7 @@ from payments.states import OperationState, RefundStatus, Status
 
 
 def _amount_check(name: str) -> models.CheckConstraint:
-    return models.CheckConstraint(
-        name=name, condition=Q(amount__gte=1) & Q(amount__lte=MAX_AMOUNT)
-    )
+    return models.CheckConstraint(name=name, condition=Q(amount__gte=1) & Q(amount__lte=MAX_AMOUNT))
 
 
 class Payment(models.Model):
@@ -84,8 +82,7 @@ class Payment(models.Model):
             ),
             models.CheckConstraint(
                 name="payment_refunded_means_fully",
-                condition=~Q(status=Status.REFUNDED)
-                | Q(amount_refunded__gte=F("amount_captured")),
+                condition=~Q(status=Status.REFUNDED) | Q(amount_refunded__gte=F("amount_captured")),
             ),
             models.CheckConstraint(
                 name="payment_failure_iff_failed",
@@ -266,9 +263,7 @@ class StatusChange(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="history")
-    refund = models.ForeignKey(
-        Refund, on_delete=models.PROTECT, null=True, related_name="history"
-    )
+    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, related_name="history")
     before = models.TextField()
     after = models.TextField()
     version = models.IntegerField()

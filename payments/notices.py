@@ -43,7 +43,9 @@ def find_operation(*, gateway: str, kind: str, reference: str, provider_id: str)
 
 def _the_refund(candidates: Iterable[Operation], provider_id: str) -> Operation | None:
     listed = list(candidates)
-    known = [operation for operation in listed if provider_id and operation.provider_id == provider_id]
+    known = [
+        operation for operation in listed if provider_id and operation.provider_id == provider_id
+    ]
     if len(known) == 1:
         return known[0]
     return listed[0] if len(listed) == 1 else None

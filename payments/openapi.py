@@ -45,7 +45,7 @@ OPTIONAL_IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped
     """Describes ``X-API-KEY``."""
 
     target_class = "core.auth.ApiKeyAuthentication"

@@ -4,7 +4,7 @@ from typing import Any
 
 from core import idempotency
 from core.auth import Principal
-from core.db import needs_transaction
+from core.db import needs_transaction, transaction_time
 from core.errors import Problem
 from outbox import staging
 from payments import bookkeeping
@@ -13,7 +13,6 @@ from payments.handlers import lane
 from payments.models import Operation, OperationKind, Payment, Refund
 from payments.representation import refund_dict, to_json
 from payments.states import RefundStatus, Status
-from django.db.models.functions import Now
 
 
 @needs_transaction
@@ -27,7 +26,6 @@ def lock_payment(principal: Principal, payment_id: Any) -> Payment:
             id=payment_id, merchant_id=principal.merchant_id, mode=principal.mode
         )
         .select_for_update(no_key=True)
-        .annotate(now=Now())
         .first()
     )
     if payment is None:
@@ -87,7 +85,7 @@ def _stage(payment: Payment, refund: Refund, trace: str) -> None:
         amount=refund.amount,
         currency=refund.currency,
     )
-    changes = Changes(payment.now)
+    changes = Changes(transaction_time())
     payment.amount_refund_held += refund.amount
     changes.touch(payment)
     changes.book(bookkeeping.refund_asked(payment, refund))

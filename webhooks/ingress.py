@@ -70,7 +70,7 @@ def _read(gateway: str, request: Request, body: bytes) -> base.Notice | None:
         PROVIDER_EVENTS.labels(gateway, "refused").inc()
         raise Problem("signature-stale") from None
     except base.NoticeMalformed as error:
-        log.error("provider_event.unreadable", gateway=gateway, error=str(error))
+        log.error("provider_event.unreadable", gateway=gateway, error=str(error))  # noqa: TRY400
         return None
 
 
@@ -100,7 +100,16 @@ def _store(gateway: str, body: bytes, notice: base.Notice | None) -> str:
 def _columns(notice: base.Notice | None) -> dict[str, Any]:
     if notice is None:
         empty = dict.fromkeys(
-            ("event_id", "kind", "outcome", "reference", "provider_id", "currency", "code", "detail"),
+            (
+                "event_id",
+                "kind",
+                "outcome",
+                "reference",
+                "provider_id",
+                "currency",
+                "code",
+                "detail",
+            ),
             "",
         )
         return {**empty, "amount": None, "parked_reason": "it cannot be read"}

@@ -8,61 +8,134 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Merchant',
+            name="Merchant",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('status', models.TextField(choices=[('active', 'Active'), ('suspended', 'Suspended'), ('closed', 'Closed')], default='active')),
-                ('default_gateway', models.TextField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "status",
+                    models.TextField(
+                        choices=[
+                            ("active", "Active"),
+                            ("suspended", "Suspended"),
+                            ("closed", "Closed"),
+                        ],
+                        default="active",
+                    ),
+                ),
+                ("default_gateway", models.TextField()),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['active', 'suspended', 'closed'])), name='merchant_status_known')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["active", "suspended", "closed"])),
+                        name="merchant_status_known",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyRecord',
+            name="IdempotencyRecord",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('mode', models.TextField(choices=[('test', 'Test'), ('live', 'Live')])),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('resource_id', models.UUIDField(null=True)),
-                ('status', models.PositiveSmallIntegerField()),
-                ('location', models.TextField(default='')),
-                ('body', models.TextField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('xid', core.schema.XidField()),
-                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.merchant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("mode", models.TextField(choices=[("test", "Test"), ("live", "Live")])),
+                ("key", models.CharField(max_length=255)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("resource_id", models.UUIDField(null=True)),
+                ("status", models.PositiveSmallIntegerField()),
+                ("location", models.TextField(default="")),
+                ("body", models.TextField()),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("xid", core.schema.XidField()),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="core.merchant",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('merchant', 'mode', 'key'), name='idempotency_key_once'), models.CheckConstraint(condition=models.Q(('mode__in', ['test', 'live'])), name='idempotency_mode_known'), models.CheckConstraint(condition=models.Q(('status__gte', 200), ('status__lt', 500)), name='idempotency_never_5xx')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("merchant", "mode", "key"), name="idempotency_key_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("mode__in", ["test", "live"])),
+                        name="idempotency_mode_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__gte", 200), ("status__lt", 500)),
+                        name="idempotency_never_5xx",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('mode', models.TextField(choices=[('test', 'Test'), ('live', 'Live')])),
-                ('name', models.CharField(blank=True, max_length=100)),
-                ('secret_sha256', models.CharField(editable=False, max_length=64, unique=True)),
-                ('last_four', models.CharField(editable=False, max_length=4)),
-                ('scopes', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='api_keys', to='core.merchant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("mode", models.TextField(choices=[("test", "Test"), ("live", "Live")])),
+                ("name", models.CharField(blank=True, max_length=100)),
+                ("secret_sha256", models.CharField(editable=False, max_length=64, unique=True)),
+                ("last_four", models.CharField(editable=False, max_length=4)),
+                ("scopes", models.JSONField(default=list)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="api_keys",
+                        to="core.merchant",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('mode__in', ['test', 'live'])), name='api_key_mode_known')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("mode__in", ["test", "live"])),
+                        name="api_key_mode_known",
+                    )
+                ],
             },
         ),
     ]

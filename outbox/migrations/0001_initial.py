@@ -7,58 +7,151 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Lapse',
+            name="Lapse",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('message_id', models.UUIDField(db_index=True)),
-                ('epoch', models.IntegerField()),
-                ('worker', models.TextField(db_index=True)),
-                ('alone', models.BooleanField()),
-                ('started_at', models.DateTimeField()),
-                ('lease_until', models.DateTimeField()),
-                ('swept_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("message_id", models.UUIDField(db_index=True)),
+                ("epoch", models.IntegerField()),
+                ("worker", models.TextField(db_index=True)),
+                ("alone", models.BooleanField()),
+                ("started_at", models.DateTimeField()),
+                ("lease_until", models.DateTimeField()),
+                (
+                    "swept_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('message_id', 'epoch'), name='lapse_once_per_start')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("message_id", "epoch"), name="lapse_once_per_start"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.TextField()),
-                ('version', models.SmallIntegerField(default=1)),
-                ('lane', models.TextField()),
-                ('subject_id', models.UUIDField()),
-                ('state', models.SmallIntegerField(choices=[(0, 'Pending'), (1, 'In Flight'), (3, 'Held'), (8, 'Done'), (9, 'Dead')], default=0)),
-                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('epoch', models.IntegerField(default=0)),
-                ('job', models.UUIDField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('worker', models.TextField(default='')),
-                ('alone', models.BooleanField(default=False)),
-                ('starts', models.IntegerField(default=0)),
-                ('failures', models.IntegerField(default=0)),
-                ('lost', models.IntegerField(default=0)),
-                ('max_attempts', models.SmallIntegerField(default=25)),
-                ('last_error', models.CharField(default='', max_length=2000)),
-                ('trace', models.TextField(default='')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('xid', core.schema.XidField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.TextField()),
+                ("version", models.SmallIntegerField(default=1)),
+                ("lane", models.TextField()),
+                ("subject_id", models.UUIDField()),
+                (
+                    "state",
+                    models.SmallIntegerField(
+                        choices=[
+                            (0, "Pending"),
+                            (1, "In Flight"),
+                            (3, "Held"),
+                            (8, "Done"),
+                            (9, "Dead"),
+                        ],
+                        default=0,
+                    ),
+                ),
+                (
+                    "available_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("epoch", models.IntegerField(default=0)),
+                ("job", models.UUIDField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("worker", models.TextField(default="")),
+                ("alone", models.BooleanField(default=False)),
+                ("starts", models.IntegerField(default=0)),
+                ("failures", models.IntegerField(default=0)),
+                ("lost", models.IntegerField(default=0)),
+                ("max_attempts", models.SmallIntegerField(default=25)),
+                ("last_error", models.CharField(default="", max_length=2000)),
+                ("trace", models.TextField(default="")),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("xid", core.schema.XidField()),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 0)), fields=['lane', 'available_at', 'id'], name='outbox_ready'), models.Index(condition=models.Q(('alone', True), ('state', 0)), fields=['available_at'], name='outbox_ready_alone'), models.Index(condition=models.Q(('state', 1)), fields=['id'], name='outbox_in_flight'), models.Index(condition=models.Q(('state__in', [3, 9])), fields=['id'], name='outbox_stopped')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', [0, 1, 3])), fields=('subject_id',), name='outbox_one_active_per_subject'), models.UniqueConstraint(condition=models.Q(('alone', True), ('state', 1)), fields=('alone',), name='outbox_one_alone_in_flight'), models.CheckConstraint(condition=models.Q(('state__in', [0, 1, 3, 8, 9])), name='outbox_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('state', 1), _negated=True), models.Q(('job__isnull', False), ('lease_until__isnull', False)), _connector='OR'), name='outbox_in_flight_has_lease'), models.CheckConstraint(condition=models.Q(('state__in', [8, 9]), ('finished_at__isnull', True), _connector='XOR'), name='outbox_finished_iff_over'), models.CheckConstraint(condition=models.Q(('starts__gte', 0), ('starts__lte', models.F('epoch'))), name='outbox_starts_within_epochs'), models.CheckConstraint(condition=models.Q(('started_at__isnull', True), models.Q(('worker', ''), _negated=True), _connector='OR'), name='outbox_started_by_somebody')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", 0)),
+                        fields=["lane", "available_at", "id"],
+                        name="outbox_ready",
+                    ),
+                    models.Index(
+                        condition=models.Q(("alone", True), ("state", 0)),
+                        fields=["available_at"],
+                        name="outbox_ready_alone",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", 1)), fields=["id"], name="outbox_in_flight"
+                    ),
+                    models.Index(
+                        condition=models.Q(("state__in", [3, 9])),
+                        fields=["id"],
+                        name="outbox_stopped",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", [0, 1, 3])),
+                        fields=("subject_id",),
+                        name="outbox_one_active_per_subject",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("alone", True), ("state", 1)),
+                        fields=("alone",),
+                        name="outbox_one_alone_in_flight",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", [0, 1, 3, 8, 9])),
+                        name="outbox_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", 1), _negated=True),
+                            models.Q(("job__isnull", False), ("lease_until__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="outbox_in_flight_has_lease",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", [8, 9]), ("finished_at__isnull", True), _connector="XOR"
+                        ),
+                        name="outbox_finished_iff_over",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("starts__gte", 0), ("starts__lte", models.F("epoch"))),
+                        name="outbox_starts_within_epochs",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("started_at__isnull", True),
+                            models.Q(("worker", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="outbox_started_by_somebody",
+                    ),
+                ],
             },
         ),
     ]

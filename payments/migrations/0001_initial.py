@@ -8,262 +8,540 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('core', '0001_initial'),
+        ("core", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Operation',
+            name="Operation",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.TextField(choices=[('charge', 'Charge'), ('refund', 'Refund')])),
-                ('gateway', models.TextField()),
-                ('amount', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('state', models.TextField(choices=[('open', 'Open'), ('succeeded', 'Succeeded'), ('failed', 'Failed')], default='open')),
-                ('provider_id', models.TextField(default='')),
-                ('first_sent_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('settled_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.TextField(choices=[("charge", "Charge"), ("refund", "Refund")])),
+                ("gateway", models.TextField()),
+                ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[
+                            ("open", "Open"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                        ],
+                        default="open",
+                    ),
+                ),
+                ("provider_id", models.TextField(default="")),
+                ("first_sent_at", models.DateTimeField(null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("settled_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('outcome', models.TextField()),
-                ('provider_id', models.TextField(default='')),
-                ('amount', models.BigIntegerField(null=True)),
-                ('currency', models.TextField(default='')),
-                ('code', models.TextField(default='')),
-                ('detail', models.TextField(default='')),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('operation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='payments.operation')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("outcome", models.TextField()),
+                ("provider_id", models.TextField(default="")),
+                ("amount", models.BigIntegerField(null=True)),
+                ("currency", models.TextField(default="")),
+                ("code", models.TextField(default="")),
+                ("detail", models.TextField(default="")),
+                (
+                    "recorded_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "operation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="notices",
+                        to="payments.operation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('mode', models.TextField(choices=[('test', 'Test'), ('live', 'Live')])),
-                ('status', models.TextField(choices=[('CREATED', 'Created'), ('PROCESSING', 'Processing'), ('SUCCESS', 'Success'), ('FAILED', 'Failed'), ('REFUNDED', 'Refunded')], default='CREATED')),
-                ('amount', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('gateway', models.TextField()),
-                ('payment_method', models.TextField(default='')),
-                ('return_url', models.TextField(default='')),
-                ('reference', models.TextField(default='')),
-                ('description', models.TextField(default='')),
-                ('metadata', models.JSONField(default=dict)),
-                ('amount_captured', models.BigIntegerField(default=0)),
-                ('amount_refund_held', models.BigIntegerField(default=0)),
-                ('amount_refunded', models.BigIntegerField(default=0)),
-                ('failure_code', models.TextField(default='')),
-                ('failure_message', models.TextField(default='')),
-                ('outcome_unknown_since', models.DateTimeField(null=True)),
-                ('needs_review', models.BooleanField(default=False)),
-                ('review_reason', models.TextField(default='')),
-                ('version', models.IntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('xid', core.schema.XidField()),
-                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='core.merchant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("mode", models.TextField(choices=[("test", "Test"), ("live", "Live")])),
+                (
+                    "status",
+                    models.TextField(
+                        choices=[
+                            ("CREATED", "Created"),
+                            ("PROCESSING", "Processing"),
+                            ("SUCCESS", "Success"),
+                            ("FAILED", "Failed"),
+                            ("REFUNDED", "Refunded"),
+                        ],
+                        default="CREATED",
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("gateway", models.TextField()),
+                ("payment_method", models.TextField(default="")),
+                ("return_url", models.TextField(default="")),
+                ("reference", models.TextField(default="")),
+                ("description", models.TextField(default="")),
+                ("metadata", models.JSONField(default=dict)),
+                ("amount_captured", models.BigIntegerField(default=0)),
+                ("amount_refund_held", models.BigIntegerField(default=0)),
+                ("amount_refunded", models.BigIntegerField(default=0)),
+                ("failure_code", models.TextField(default="")),
+                ("failure_message", models.TextField(default="")),
+                ("outcome_unknown_since", models.DateTimeField(null=True)),
+                ("needs_review", models.BooleanField(default=False)),
+                ("review_reason", models.TextField(default="")),
+                ("version", models.IntegerField(default=1)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("xid", core.schema.XidField()),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payments",
+                        to="core.merchant",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='operation',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='operations', to='payments.payment'),
+            model_name="operation",
+            name="payment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="operations",
+                to="payments.payment",
+            ),
         ),
         migrations.CreateModel(
-            name='Refund',
+            name="Refund",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('mode', models.TextField(choices=[('test', 'Test'), ('live', 'Live')])),
-                ('amount', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('status', models.TextField(choices=[('PENDING', 'Pending'), ('SUCCEEDED', 'Succeeded'), ('FAILED', 'Failed')], default='PENDING')),
-                ('reason', models.TextField(default='')),
-                ('is_rest', models.BooleanField(default=False)),
-                ('is_overdrawn', models.BooleanField(default=False)),
-                ('failure_code', models.TextField(default='')),
-                ('failure_message', models.TextField(default='')),
-                ('outcome_unknown_since', models.DateTimeField(null=True)),
-                ('version', models.IntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('xid', core.schema.XidField()),
-                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.merchant')),
-                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.payment')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("mode", models.TextField(choices=[("test", "Test"), ("live", "Live")])),
+                ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "status",
+                    models.TextField(
+                        choices=[
+                            ("PENDING", "Pending"),
+                            ("SUCCEEDED", "Succeeded"),
+                            ("FAILED", "Failed"),
+                        ],
+                        default="PENDING",
+                    ),
+                ),
+                ("reason", models.TextField(default="")),
+                ("is_rest", models.BooleanField(default=False)),
+                ("is_overdrawn", models.BooleanField(default=False)),
+                ("failure_code", models.TextField(default="")),
+                ("failure_message", models.TextField(default="")),
+                ("outcome_unknown_since", models.DateTimeField(null=True)),
+                ("version", models.IntegerField(default=1)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("xid", core.schema.XidField()),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="core.merchant",
+                    ),
+                ),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="refunds",
+                        to="payments.payment",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='operation',
-            name='refund',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='operation', to='payments.refund'),
+            model_name="operation",
+            name="refund",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="operation",
+                to="payments.refund",
+            ),
         ),
         migrations.CreateModel(
-            name='StatusChange',
+            name="StatusChange",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('before', models.TextField()),
-                ('after', models.TextField()),
-                ('version', models.IntegerField()),
-                ('cause', models.TextField()),
-                ('cause_id', models.UUIDField()),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('xid', core.schema.XidField()),
-                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='history', to='payments.payment')),
-                ('refund', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='history', to='payments.refund')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("before", models.TextField()),
+                ("after", models.TextField()),
+                ("version", models.IntegerField()),
+                ("cause", models.TextField()),
+                ("cause_id", models.UUIDField()),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("xid", core.schema.XidField()),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="history",
+                        to="payments.payment",
+                    ),
+                ),
+                (
+                    "refund",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="history",
+                        to="payments.refund",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('mode', models.TextField(choices=[('test', 'Test'), ('live', 'Live')])),
-                ('aggregate_type', models.TextField(db_column='aggregatetype')),
-                ('aggregate_id', models.UUIDField(db_column='aggregateid')),
-                ('type', models.TextField()),
-                ('version', models.IntegerField()),
-                ('payload', models.JSONField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('xid', core.schema.XidField()),
-                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.merchant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("mode", models.TextField(choices=[("test", "Test"), ("live", "Live")])),
+                ("aggregate_type", models.TextField(db_column="aggregatetype")),
+                ("aggregate_id", models.UUIDField(db_column="aggregateid")),
+                ("type", models.TextField()),
+                ("version", models.IntegerField()),
+                ("payload", models.JSONField()),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("xid", core.schema.XidField()),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="core.merchant",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['aggregate_id'], name='event_by_aggregate')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('mode__in', ['test', 'live'])), name='event_mode_known')],
+                "indexes": [models.Index(fields=["aggregate_id"], name="event_by_aggregate")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("mode__in", ["test", "live"])), name="event_mode_known"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.TextField(choices=[('send', 'Send'), ('ask', 'Ask')])),
-                ('provider_key', models.TextField()),
-                ('message_id', models.UUIDField()),
-                ('epoch', models.IntegerField()),
-                ('intended_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('answered_at', models.DateTimeField(null=True)),
-                ('outcome', models.TextField(default='')),
-                ('provider_id', models.TextField(default='')),
-                ('amount', models.BigIntegerField(null=True)),
-                ('currency', models.TextField(default='')),
-                ('code', models.TextField(default='')),
-                ('detail', models.TextField(default='')),
-                ('operation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='payments.operation')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.TextField(choices=[("send", "Send"), ("ask", "Ask")])),
+                ("provider_key", models.TextField()),
+                ("message_id", models.UUIDField()),
+                ("epoch", models.IntegerField()),
+                (
+                    "intended_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("answered_at", models.DateTimeField(null=True)),
+                ("outcome", models.TextField(default="")),
+                ("provider_id", models.TextField(default="")),
+                ("amount", models.BigIntegerField(null=True)),
+                ("currency", models.TextField(default="")),
+                ("code", models.TextField(default="")),
+                ("detail", models.TextField(default="")),
+                (
+                    "operation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="attempts",
+                        to="payments.operation",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['send', 'ask'])), name='attempt_kind_known'), models.UniqueConstraint(fields=('operation', 'message_id', 'epoch'), name='attempt_once_per_start'), models.CheckConstraint(condition=models.Q(('answered_at__isnull', True), models.Q(('outcome', ''), _negated=True), _connector='XOR'), name='attempt_outcome_iff_answered')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["send", "ask"])), name="attempt_kind_known"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("operation", "message_id", "epoch"), name="attempt_once_per_start"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("answered_at__isnull", True),
+                            models.Q(("outcome", ""), _negated=True),
+                            _connector="XOR",
+                        ),
+                        name="attempt_outcome_iff_answered",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['merchant', 'mode', '-id'], name='payment_newest_first'),
+            model_name="payment",
+            index=models.Index(fields=["merchant", "mode", "-id"], name="payment_newest_first"),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('needs_review', True)), fields=['id'], name='payment_needs_review'),
+            model_name="payment",
+            index=models.Index(
+                condition=models.Q(("needs_review", True)),
+                fields=["id"],
+                name="payment_needs_review",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('mode__in', ['test', 'live'])), name='payment_mode_known'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("mode__in", ["test", "live"])), name="payment_mode_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['CREATED', 'PROCESSING', 'SUCCESS', 'FAILED', 'REFUNDED'])), name='payment_status_known'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["CREATED", "PROCESSING", "SUCCESS", "FAILED", "REFUNDED"])
+                ),
+                name="payment_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 1), ('amount__lte', 999999999999)), name='payment_amount_in_bounds'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gte", 1), ("amount__lte", 999999999999)),
+                name="payment_amount_in_bounds",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_captured__gte', 1), ('status__in', ['SUCCESS', 'REFUNDED'])), models.Q(models.Q(('status__in', ['SUCCESS', 'REFUNDED']), _negated=True), ('amount_captured', 0)), _connector='OR'), name='payment_captured_iff_successful'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("amount_captured__gte", 1), ("status__in", ["SUCCESS", "REFUNDED"])),
+                    models.Q(
+                        models.Q(("status__in", ["SUCCESS", "REFUNDED"]), _negated=True),
+                        ("amount_captured", 0),
+                    ),
+                    _connector="OR",
+                ),
+                name="payment_captured_iff_successful",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_captured__lte', models.F('amount'))), name='payment_captured_at_most_asked'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_captured__lte", models.F("amount"))),
+                name="payment_captured_at_most_asked",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_refund_held__gte', 0), ('amount_refund_held__lte', models.F('amount_captured'))), name='payment_refunds_within_captured'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("amount_refund_held__gte", 0),
+                    ("amount_refund_held__lte", models.F("amount_captured")),
+                ),
+                name="payment_refunds_within_captured",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_refunded__gte', 0)), name='payment_refunded_not_negative'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_refunded__gte", 0)),
+                name="payment_refunded_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'REFUNDED'), _negated=True), ('amount_refunded__gte', models.F('amount_captured')), _connector='OR'), name='payment_refunded_means_fully'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "REFUNDED"), _negated=True),
+                    ("amount_refunded__gte", models.F("amount_captured")),
+                    _connector="OR",
+                ),
+                name="payment_refunded_means_fully",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'FAILED'), ('failure_code', ''), _connector='XOR'), name='payment_failure_iff_failed'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status", "FAILED"), ("failure_code", ""), _connector="XOR"),
+                name="payment_failure_iff_failed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('needs_review', False), models.Q(('review_reason', ''), _negated=True), _connector='OR'), name='payment_review_has_reason'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("needs_review", False),
+                    models.Q(("review_reason", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="payment_review_has_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('mode__in', ['test', 'live'])), name='refund_mode_known'),
+            model_name="refund",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("mode__in", ["test", "live"])), name="refund_mode_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['PENDING', 'SUCCEEDED', 'FAILED'])), name='refund_status_known'),
+            model_name="refund",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["PENDING", "SUCCEEDED", "FAILED"])),
+                name="refund_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 1), ('amount__lte', 999999999999)), name='refund_amount_in_bounds'),
+            model_name="refund",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gte", 1), ("amount__lte", 999999999999)),
+                name="refund_amount_in_bounds",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_rest', True), ('status__in', ['PENDING', 'SUCCEEDED'])), fields=('payment',), name='refund_of_the_rest_once'),
+            model_name="refund",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_rest", True), ("status__in", ["PENDING", "SUCCEEDED"])),
+                fields=("payment",),
+                name="refund_of_the_rest_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'FAILED'), ('failure_code', ''), _connector='XOR'), name='refund_failure_iff_failed'),
+            model_name="refund",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status", "FAILED"), ("failure_code", ""), _connector="XOR"),
+                name="refund_failure_iff_failed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('is_overdrawn', False), ('status', 'SUCCEEDED'), _connector='OR'), name='refund_overdrawn_only_if_succeeded'),
+            model_name="refund",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("is_overdrawn", False), ("status", "SUCCEEDED"), _connector="OR"
+                ),
+                name="refund_overdrawn_only_if_succeeded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['charge', 'refund'])), name='operation_kind_known'),
+            model_name="operation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["charge", "refund"])), name="operation_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'succeeded', 'failed'])), name='operation_state_known'),
+            model_name="operation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "succeeded", "failed"])),
+                name="operation_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 1), ('amount__lte', 999999999999)), name='operation_amount_in_bounds'),
+            model_name="operation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gte", 1), ("amount__lte", 999999999999)),
+                name="operation_amount_in_bounds",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'charge')), fields=('payment',), name='operation_one_charge_per_payment'),
+            model_name="operation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "charge")),
+                fields=("payment",),
+                name="operation_one_charge_per_payment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'refund'), ('refund__isnull', False)), models.Q(('kind', 'charge'), ('refund__isnull', True)), _connector='OR'), name='operation_refund_iff_refund'),
+            model_name="operation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "refund"), ("refund__isnull", False)),
+                    models.Q(("kind", "charge"), ("refund__isnull", True)),
+                    _connector="OR",
+                ),
+                name="operation_refund_iff_refund",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'open'), ('settled_at__isnull', False), _connector='XOR'), name='operation_settled_iff_not_open'),
+            model_name="operation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state", "open"), ("settled_at__isnull", False), _connector="XOR"
+                ),
+                name="operation_settled_iff_not_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='statuschange',
-            constraint=models.UniqueConstraint(condition=models.Q(('refund__isnull', True)), fields=('payment', 'version'), name='status_change_payment_version_once'),
+            model_name="statuschange",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("refund__isnull", True)),
+                fields=("payment", "version"),
+                name="status_change_payment_version_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='statuschange',
-            constraint=models.UniqueConstraint(condition=models.Q(('refund__isnull', False)), fields=('refund', 'version'), name='status_change_refund_version_once'),
+            model_name="statuschange",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("refund__isnull", False)),
+                fields=("refund", "version"),
+                name="status_change_refund_version_once",
+            ),
         ),
     ]

@@ -6,37 +6,70 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ProviderEvent',
+            name="ProviderEvent",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('gateway', models.TextField()),
-                ('content_sha256', models.CharField(max_length=64)),
-                ('event_id', models.TextField()),
-                ('kind', models.TextField(default='')),
-                ('outcome', models.TextField(default='')),
-                ('reference', models.TextField(default='')),
-                ('provider_id', models.TextField(default='')),
-                ('amount', models.BigIntegerField(null=True)),
-                ('currency', models.TextField(default='')),
-                ('code', models.TextField(default='')),
-                ('detail', models.TextField(default='')),
-                ('content', models.TextField()),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('applied_at', models.DateTimeField(null=True)),
-                ('parked_at', models.DateTimeField(null=True)),
-                ('parked_reason', models.TextField(default='')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("gateway", models.TextField()),
+                ("content_sha256", models.CharField(max_length=64)),
+                ("event_id", models.TextField()),
+                ("kind", models.TextField(default="")),
+                ("outcome", models.TextField(default="")),
+                ("reference", models.TextField(default="")),
+                ("provider_id", models.TextField(default="")),
+                ("amount", models.BigIntegerField(null=True)),
+                ("currency", models.TextField(default="")),
+                ("code", models.TextField(default="")),
+                ("detail", models.TextField(default="")),
+                ("content", models.TextField()),
+                (
+                    "received_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("applied_at", models.DateTimeField(null=True)),
+                ("parked_at", models.DateTimeField(null=True)),
+                ("parked_reason", models.TextField(default="")),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('parked_at__isnull', False)), fields=['id'], name='provider_event_parked'), models.Index(fields=['gateway', 'reference'], name='provider_event_reference')],
-                'constraints': [models.UniqueConstraint(fields=('gateway', 'content_sha256'), name='provider_event_content_once'), models.CheckConstraint(condition=models.Q(('parked_at__isnull', True), models.Q(('parked_reason', ''), _negated=True), _connector='XOR'), name='provider_event_parked_has_reason'), models.CheckConstraint(condition=models.Q(('applied_at__isnull', True), ('parked_at__isnull', True), _connector='OR'), name='provider_event_applied_or_parked')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("parked_at__isnull", False)),
+                        fields=["id"],
+                        name="provider_event_parked",
+                    ),
+                    models.Index(fields=["gateway", "reference"], name="provider_event_reference"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("gateway", "content_sha256"), name="provider_event_content_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("parked_at__isnull", True),
+                            models.Q(("parked_reason", ""), _negated=True),
+                            _connector="XOR",
+                        ),
+                        name="provider_event_parked_has_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("applied_at__isnull", True),
+                            ("parked_at__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="provider_event_applied_or_parked",
+                    ),
+                ],
             },
         ),
     ]
