@@ -86,6 +86,7 @@ def test_extensions_reach_the_caller(client):
     [
         ("/nowhere", 404, "not-found"),
         ("/api/orders", 404, "not-found"),
+        ("/static/nowhere.js", 404, "not-found"),
         ("/api/bug/", 500, "internal-error"),
         ("/api/own-words/?status=400", 400, "validation-error"),
         ("/api/own-words/?status=403", 403, "forbidden-scope"),

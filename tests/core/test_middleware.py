@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from core.logging import current
 from tests.core.samples import CARDS, DISGUISED
 from tests.core.test_errors import problem
 
@@ -52,6 +53,12 @@ def test_lines_of_a_request_carry_its_id(client, lines):
     assert made["request_id"] == "r-2"
 
 
+def test_the_ids_of_a_request_end_with_it(client):
+    client.post("/api/orders/", ORDER, content_type=JSON)
+
+    assert (current("request_id"), current("merchant_id")) == (None, None)
+
+
 def test_a_bug_is_logged_with_its_trace(client, lines):
     client.get("/api/bug/")
 
@@ -79,6 +86,7 @@ def test_an_empty_body_needs_no_type(client, length, kind):
     answer = client.generic("POST", "/api/free/", b"", **empty)
 
     assert answer.json() == {"data": {}, "raw": ""}
+    assert answer["X-Data"] == "dict"
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,10 @@ class Free(Open):
     """Takes any JSON, and none."""
 
     def post(self, request: Request) -> Response:
-        return Response({"data": request.data, "raw": request._request.body.decode()})
+        return Response(
+            {"data": request.data, "raw": request._request.body.decode()},
+            headers={"X-Data": type(request.data).__name__},
+        )
 
 
 def raising(exc: Exception) -> Any:
