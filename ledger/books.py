@@ -1,17 +1,16 @@
 """The ledger's one verb, ``post``, and its two questions, ``balance`` and ``balances``.
 
 A business fact is named by ``(kind, source_id)`` and booked once. What is only expected stands in
-the *pending* layer until one later posting ``resolves`` it: that one mirrors every pending leg
-(debit and credit exchanged) and posts what really happened, if anything. A full capture is::
+the *pending* layer until one later posting ``resolves`` it. That one names only what really
+happened, if anything; every pending leg is mirrored for it. A full capture is::
 
     post(kind="payment.captured", source_id=payment_id, …,
          resolves=transaction_id("payment.created", payment_id),
-         legs=[Leg(Layer.PENDING, payable, receivable, amount),
-               Leg(Layer.POSTED, receivable, payable, amount)])
+         legs=[Leg(Layer.POSTED, receivable, payable, amount)])
 
-and a failure is the first of these legs alone. A caller that writes more than the books in the
-same statement uses the pieces in ``ledger.sql``, then ``remember_accounts`` if the posting was
-booked and ``check_same`` if not.
+and a failure is the same with ``legs=[]``. A caller that writes more than the books in the same
+statement uses the pieces in ``ledger.sql``, then ``remember_accounts`` if the posting was booked
+and ``check_same`` if not.
 """
 
 from collections import Counter
@@ -46,11 +45,7 @@ class AlreadyResolved(BookingRefused):
 
 
 class NothingToResolve(BookingRefused):
-    """The pending transaction was never booked, or its writer has not committed."""
-
-
-class NotTheMirror(BookingRefused):
-    """The pending legs given do not take back exactly what is pending."""
+    """Nothing of this merchant is pending under this id, or its writer has not committed."""
 
 
 def post(  # noqa: PLR0913 - a posting's parts, all by keyword
@@ -68,8 +63,7 @@ def post(  # noqa: PLR0913 - a posting's parts, all by keyword
 
     :raises ReferenceReused: if this fact was booked before with other legs
     :raises AlreadyResolved: if another fact resolved ``resolves``
-    :raises NothingToResolve: if ``resolves`` is not in the books
-    :raises NotTheMirror: if its pending legs are not exactly taken back
+    :raises NothingToResolve: if nothing is pending under ``resolves``
     """
     return book(
         Posting(
@@ -91,8 +85,7 @@ def book(posting: Posting) -> bool:
 
     :raises ReferenceReused: if this fact was booked before with other legs
     :raises AlreadyResolved: if another fact resolved ``resolves``
-    :raises NothingToResolve: if ``resolves`` is not in the books
-    :raises NotTheMirror: if its pending legs are not exactly taken back
+    :raises NothingToResolve: if nothing is pending under ``resolves``
     """
     if connection.vendor == "postgresql":
         is_new = bool(db.rows(sql.POST, sql.params(posting))[0][0])
@@ -123,28 +116,21 @@ def check_same(posting: Posting) -> None:
 
     :raises ReferenceReused: if this fact was booked before with other legs
     :raises AlreadyResolved: if another fact resolved ``resolves``
-    :raises NothingToResolve: if ``resolves`` is not in the books
-    :raises NotTheMirror: if its pending legs are not exactly taken back
+    :raises NothingToResolve: if nothing is pending under ``resolves``
     """
     booked = Transaction.objects.filter(kind=posting.kind, source_id=posting.source_id).first()
     if booked is None:
-        raise _why_not_resolved(posting.resolves)
+        if Transaction.objects.filter(resolves=posting.resolves).exists():
+            raise AlreadyResolved(posting.resolves)
+        raise NothingToResolve(posting.resolves)
     header = (booked.id, booked.merchant_id, booked.mode, booked.resolves_id)
     asked = (posting.id, posting.merchant_id, posting.mode, posting.resolves)
     if header != asked or _booked_legs(posting.id) != _asked_legs(posting):
         raise ReferenceReused(posting.kind, posting.source_id)
 
 
-def _why_not_resolved(pending_id: UUID | None) -> BookingRefused:
-    if Transaction.objects.filter(resolves_id=pending_id).exists():
-        return AlreadyResolved(pending_id)
-    if not Transaction.objects.filter(id=pending_id).exists():
-        return NothingToResolve(pending_id)
-    return NotTheMirror(pending_id)
-
-
 def _booked_legs(header_id: UUID) -> Counter[tuple[object, ...]]:
-    legs = Transfer.objects.filter(transaction=header_id)
+    legs = Transfer.objects.filter(transaction=header_id, reversal=False)
     return Counter(legs.values_list("layer", "debit_account_id", "credit_account_id", "amount"))
 
 

@@ -94,6 +94,14 @@ RESOLUTIONS = [
                        AND t.layer = 'pending' AND NOT t.reversal))
         """,
     ),
+    Invariant(
+        "ledger-resolution-same-merchant",
+        "a transaction resolves only what was booked for its own merchant and mode",
+        """
+        SELECT r.id FROM ledger_transaction r JOIN ledger_transaction p ON p.id = r.resolves_id
+        WHERE (r.merchant_id, r.mode) <> (p.merchant_id, p.mode)
+        """,
+    ),
 ]
 
 SHAPE = [

@@ -27,6 +27,10 @@ class Layer(TextChoices):
     POSTED = "posted"
 
 
+# A resolution makes the ids of its mirror legs before it knows how many there are.
+MOST_PENDING_LEGS = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Leg:
     """Debit one account and credit another by the same amount: balanced by construction."""
@@ -71,10 +75,12 @@ class Posting:
     occurred_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        pending = any(leg.layer == Layer.PENDING for leg in self.legs)
+        pending = sum(leg.layer == Layer.PENDING for leg in self.legs)
         refusals = {
-            f"a posting has 1 to {MOST_LEGS} legs": not 0 < len(self.legs) <= MOST_LEGS,
-            "a resolution mirrors what was pending": self.resolves and not pending,
+            "a posting has legs or resolves something": not self.legs and not self.resolves,
+            "a resolution's mirror legs are written for it": self.resolves and pending,
+            f"a posting has at most {MOST_LEGS} legs": len(self.legs) > MOST_LEGS,
+            f"at most {MOST_PENDING_LEGS} of its legs are pending": pending > MOST_PENDING_LEGS,
             "a posting stays within one mode": any(x.mode != self.mode for x in self.accounts()),
         }
         for message, refused in refusals.items():

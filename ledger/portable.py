@@ -1,6 +1,6 @@
 """What ``ledger.sql`` says in one statement, in the ORM's words: for SQLite, and as its meaning."""
 
-from collections import Counter
+from django.db.models import QuerySet
 
 from ledger import models
 from ledger.legs import Layer, Posting
@@ -22,7 +22,7 @@ def book(posting: Posting) -> bool:
         flags=posting.flags,
         **moment,
     )
-    models.Transfer.objects.bulk_create(_legs(posting))
+    models.Transfer.objects.bulk_create([*_mirrors(posting), *_legs(posting)])
     return True
 
 
@@ -34,19 +34,19 @@ def _may_be_booked(posting: Posting) -> bool:
         return True
     if booked.filter(resolves=posting.resolves).exists():
         return False
-    return _owed(posting) == _given(posting)
+    return _pending(posting).exists()
 
 
-def _owed(posting: Posting) -> Counter[tuple[object, ...]]:
-    pending = models.Transfer.objects.filter(
-        transaction=posting.resolves, layer=Layer.PENDING, reversal=False
+def _pending(posting: Posting) -> QuerySet[models.Transfer]:
+    if posting.resolves is None:
+        return models.Transfer.objects.none()
+    return models.Transfer.objects.filter(
+        transaction=posting.resolves,
+        transaction__merchant_id=posting.merchant_id,
+        transaction__mode=posting.mode,
+        layer=Layer.PENDING,
+        reversal=False,
     )
-    return Counter(pending.values_list("credit_account", "debit_account", "amount"))
-
-
-def _given(posting: Posting) -> Counter[tuple[object, ...]]:
-    mirrors = (leg for leg in posting.legs if leg.layer == Layer.PENDING)
-    return Counter((leg.debit.id, leg.credit.id, leg.amount) for leg in mirrors)
 
 
 def _accounts(posting: Posting) -> list[models.Account]:
@@ -72,7 +72,23 @@ def _legs(posting: Posting) -> list[models.Transfer]:
             currency=leg.debit.currency,
             mode=posting.mode,
             amount=leg.amount,
-            reversal=leg.layer == Layer.PENDING and posting.resolves is not None,
+            reversal=False,
         )
         for leg in posting.legs
+    ]
+
+
+def _mirrors(posting: Posting) -> list[models.Transfer]:
+    return [
+        models.Transfer(
+            transaction_id=posting.id,
+            layer=Layer.PENDING,
+            debit_account_id=leg.credit_account_id,
+            credit_account_id=leg.debit_account_id,
+            currency=leg.currency,
+            mode=posting.mode,
+            amount=leg.amount,
+            reversal=True,
+        )
+        for leg in _pending(posting).order_by("id")
     ]

@@ -7,7 +7,7 @@ statement of its own splices ``ctes(guard)`` in front of it and adds ``params(po
 
 Everything is booked if the CTE ``guard`` has a row, and nothing if it has none. ``ledger_header``
 then has one row if the posting was booked now, and none if it was booked before, or if what it
-resolves is not there, was resolved before, or had other pending legs: ``books.check_same`` tells.
+resolves is not pending: ``books.check_same`` tells.
 """
 
 from typing import Any
@@ -16,29 +16,17 @@ from uuid import UUID
 from core.caches import process_caches
 from core.ids import uuid7
 from ledger.accounts import Account
-from ledger.legs import Posting
+from ledger.legs import MOST_PENDING_LEGS, Posting
 
-GIVEN_LEGS = """
-    SELECT leg.*
-    FROM unnest(%(ledger_leg_ids)s::uuid[], %(ledger_leg_layers)s::text[],
-                %(ledger_leg_debits)s::uuid[], %(ledger_leg_credits)s::uuid[],
-                %(ledger_leg_currencies)s::text[], %(ledger_leg_amounts)s::bigint[])
-        AS leg (id, layer, debit, credit, currency, amount)
-"""
-
-# A resolution must take back exactly what was pending, or the pending layer would keep a rest
-# that nothing ever ends.
+# What has no pending legs, or none this statement can see, or is another merchant's, cannot be
+# resolved.
 ASKED = """
     SELECT FROM {guard}
-    WHERE %(ledger_resolves)s::uuid IS NULL OR NOT EXISTS (
-        WITH owed AS (
-            SELECT credit_account_id AS debit, debit_account_id AS credit, amount
-            FROM ledger_transfer
-            WHERE transaction_id = %(ledger_resolves)s::uuid AND layer = 'pending' AND NOT reversal
-        ), given AS (
-            SELECT debit, credit, amount FROM ledger_given WHERE layer = 'pending'
-        )
-        (TABLE owed EXCEPT ALL TABLE given) UNION ALL (TABLE given EXCEPT ALL TABLE owed)
+    WHERE %(ledger_resolves)s::uuid IS NULL OR EXISTS (
+        SELECT FROM ledger_transaction h JOIN ledger_transfer t ON t.transaction_id = h.id
+        WHERE h.id = %(ledger_resolves)s::uuid AND h.mode = %(ledger_mode)s
+          AND h.merchant_id = %(ledger_merchant_id)s::uuid
+          AND t.layer = 'pending' AND NOT t.reversal
     )
     LIMIT 1
 """
@@ -64,16 +52,36 @@ INSERT_TRANSACTION = """
            %(ledger_flags)s, coalesce(%(ledger_occurred_at)s::timestamptz, now())
     FROM ledger_asked
     ON CONFLICT DO NOTHING
-    RETURNING id, mode, resolves_id
+    RETURNING id, mode
 """
 
 INSERT_TRANSFERS = """
+    INSERT INTO ledger_transfer
+        (id, transaction_id, layer, debit_account_id, credit_account_id, currency, mode, amount)
+    SELECT leg.id, header.id, leg.layer, leg.debit, leg.credit, leg.currency, header.mode,
+           leg.amount
+    FROM ledger_header AS header
+    CROSS JOIN unnest(%(ledger_leg_ids)s::uuid[], %(ledger_leg_layers)s::text[],
+                      %(ledger_leg_debits)s::uuid[], %(ledger_leg_credits)s::uuid[],
+                      %(ledger_leg_currencies)s::text[], %(ledger_leg_amounts)s::bigint[])
+        AS leg (id, layer, debit, credit, currency, amount)
+"""
+
+# The pending legs of what is resolved, with their ends exchanged: no rest can stay behind, and both
+# layers stay plain sums.
+INSERT_MIRRORS = """
     INSERT INTO ledger_transfer (id, transaction_id, layer, debit_account_id, credit_account_id,
                                  currency, mode, amount, reversal)
-    SELECT leg.id, header.id, leg.layer, leg.debit, leg.credit,
-           leg.currency, header.mode, leg.amount,
-           leg.layer = 'pending' AND header.resolves_id IS NOT NULL
-    FROM ledger_header AS header CROSS JOIN ledger_given AS leg
+    SELECT mirror.id, header.id, pending.layer, pending.credit_account_id,
+           pending.debit_account_id, pending.currency, header.mode, pending.amount, true
+    FROM ledger_header AS header
+    CROSS JOIN (
+        SELECT t.*, row_number() OVER (ORDER BY t.id) AS place FROM ledger_transfer t
+        WHERE t.transaction_id = %(ledger_resolves)s::uuid AND t.layer = 'pending'
+          AND NOT t.reversal
+    ) AS pending
+    JOIN unnest(%(ledger_mirror_ids)s::uuid[]) WITH ORDINALITY AS mirror (id, place)
+        USING (place)
 """
 
 # Account ids this process has seen committed; bounded, because merchants are not.
@@ -85,11 +93,11 @@ process_caches.append(known_accounts.clear)
 def ctes(guard: str) -> str:
     """Return the CTEs that book one posting if ``guard`` has a row."""
     return (
-        f"ledger_given AS ({GIVEN_LEGS}), "
         f"ledger_asked AS ({ASKED.format(guard=guard)}), "
         f"ledger_accounts AS ({INSERT_ACCOUNTS}), "
         f"ledger_header AS ({INSERT_TRANSACTION}), "
-        f"ledger_legs AS ({INSERT_TRANSFERS})"
+        f"ledger_legs AS ({INSERT_TRANSFERS}), "
+        f"ledger_mirrors AS ({INSERT_MIRRORS})"
     )
 
 
@@ -100,7 +108,7 @@ POST = f"""
 
 
 def params(posting: Posting) -> dict[str, Any]:
-    """Return the parameters of ``ctes`` and ``POST_STATEMENT``."""
+    """Return the parameters of ``ctes`` and ``POST``."""
     return _account_params(posting) | _leg_params(posting) | {
         "ledger_id": posting.id,
         "ledger_kind": posting.kind,
@@ -110,7 +118,13 @@ def params(posting: Posting) -> dict[str, Any]:
         "ledger_resolves": posting.resolves,
         "ledger_flags": posting.flags,
         "ledger_occurred_at": posting.occurred_at,
+        "ledger_mirror_ids": _mirror_ids(posting),
     }  # fmt: skip
+
+
+def _mirror_ids(posting: Posting) -> list[UUID]:
+    # Only the statement knows how many legs are pending, so it is given ids enough.
+    return [uuid7() for _ in range(MOST_PENDING_LEGS)] if posting.resolves else []
 
 
 def _account_params(posting: Posting) -> dict[str, Any]:

@@ -35,10 +35,6 @@ class Sale:
         return Leg(Layer.PENDING, self.receivable, self.payable, self.amount)
 
     @property
-    def mirror(self) -> Leg:
-        return Leg(Layer.PENDING, self.payable, self.receivable, self.amount)
-
-    @property
     def taken(self) -> Leg:
         return Leg(Layer.POSTED, self.receivable, self.payable, self.amount)
 
@@ -60,10 +56,10 @@ class Sale:
         return self.posting("created", self.expected)
 
     def captured(self) -> Posting:
-        return self.posting("captured", self.mirror, self.taken, resolves=self.created_id)
+        return self.posting("captured", self.taken, resolves=self.created_id)
 
     def failed(self) -> Posting:
-        return self.posting("failed", self.mirror, resolves=self.created_id)
+        return self.posting("failed", resolves=self.created_id)
 
     def refunded(self, amount: int) -> Posting:
         return self.posting("refund_asked", Leg(Layer.POSTED, self.payable, self.clearing, amount))

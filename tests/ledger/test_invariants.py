@@ -78,6 +78,10 @@ DAMAGE: dict[str, list[str]] = {
         COPY_HEADER.format(kind="'failed'", resolves="id"),
         "UPDATE ledger_transfer SET reversal = false WHERE reversal",
     ],
+    "ledger-resolution-same-merchant": [
+        "UPDATE ledger_transaction SET merchant_id = gen_random_uuid() WHERE kind = 'captured'",
+        "UPDATE ledger_transaction SET mode = 'live' WHERE kind = 'failed'",
+    ],
     "ledger-transfers-have-headers": [STRAY, "UPDATE ledger_transaction SET mode = 'live'"],
     "ledger-headers-have-transfers": [
         COPY_HEADER.format(kind="'failed'", resolves="NULL"),

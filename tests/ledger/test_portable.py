@@ -18,7 +18,6 @@ pytestmark = pytest.mark.django_db
 
 SALE = Sale()
 TWO_LEGS = (SALE.expected, Leg(Layer.PENDING, SALE.receivable, SALE.clearing, 7))
-TWO_MIRRORS = (SALE.mirror, Leg(Layer.PENDING, SALE.clearing, SALE.receivable, 7))
 OTHER = SALE.posting("created", *TWO_LEGS)
 HISTORIES: dict[str, list[Posting]] = {
     "created": [SALE.created()],
@@ -27,8 +26,14 @@ HISTORIES: dict[str, list[Posting]] = {
     "failed": [SALE.created(), SALE.failed()],
     "captured, then failed": [SALE.created(), SALE.captured(), SALE.failed()],
     "captured without created": [SALE.captured()],
-    "half taken back": [OTHER, SALE.captured()],
-    "all taken back": [OTHER, SALE.posting("failed", *TWO_MIRRORS, resolves=SALE.created_id)],
+    "two legs taken back": [OTHER, SALE.failed()],
+    "two legs captured": [OTHER, SALE.captured()],
+    "nothing to take back": [SALE.posting("created", SALE.taken), SALE.failed()],
+    "a resolution resolved": [
+        SALE.created(),
+        SALE.failed(),
+        SALE.posting("again", resolves=SALE.failed().id),
+    ],
     "refunded": [SALE.created(), SALE.captured(), SALE.refunded(1), SALE.refunded(1)],
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.accounts import CHART, Account, customer_suspense, merchant_payable
 from ledger.books import Layer, Leg, transaction_id
-from ledger.legs import LARGEST_AMOUNT, MOST_LEGS
+from ledger.legs import LARGEST_AMOUNT, MOST_LEGS, MOST_PENDING_LEGS
 from tests.ledger.sample import Sale
 
 SALE = Sale()
@@ -82,10 +82,17 @@ class TestAPosting:
         [
             (lambda: SALE.posting("k"), "legs"),
             (lambda: SALE.posting("k", *[SALE.taken] * (MOST_LEGS + 1)), "legs"),
-            (lambda: SALE.posting("k", SALE.taken, resolves=uuid4()), "mirrors"),
+            (lambda: SALE.posting("k", SALE.expected, resolves=uuid4()), "mirror"),
+            (lambda: SALE.posting("k", *[SALE.expected] * (MOST_PENDING_LEGS + 1)), "pending"),
             (lambda: SALE.posting("k", Sale(mode="live").taken), "one mode"),
         ],
-        ids=["no legs", "too many legs", "a resolution without mirror", "legs of another mode"],
+        ids=[
+            "no legs",
+            "too many legs",
+            "a resolution with pending legs",
+            "too many pending legs",
+            "legs of another mode",
+        ],
     )
     def test_that_makes_no_sense_is_refused(self, make: Callable[[], object], reason: str) -> None:
         with pytest.raises(ValueError, match=reason):
