@@ -67,6 +67,16 @@ def formatter(stream: TextIO) -> logging.Formatter:
     )
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines; one that cannot be formatted is named, because Python would print it raw."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base's name
+        kind = sys.exc_info()[0]
+        if sys.stderr is not None and kind is not None:
+            where = f"{record.name}, line {record.lineno}"
+            sys.stderr.write(f"a log line of {where} was lost: {kind.__name__}\n")
+
+
 def configure(stream: TextIO | None = None) -> None:
     """Send every record of this process to standard output (or to ``stream``)."""
     target = stream or sys.stdout
@@ -81,7 +91,7 @@ def configure(stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(target)
+    handler = _Handler(target)
     handler.setFormatter(formatter(target))
     root = logging.getLogger()
     root.handlers = [handler]

@@ -66,6 +66,13 @@ def _clean_name(name: str) -> str:
     return clean(name)
 
 
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as exc:  # noqa: BLE001 - anything may fail to show itself; the line says so
+        return f"<{type(value).__name__}: {type(exc).__name__}>"
+
+
 def _cleaned(value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | float):
         return value
@@ -73,7 +80,7 @@ def _cleaned(value: Any, depth: int) -> Any:
         return value
     if isinstance(value, Mapping | list | tuple | set | frozenset):
         return _cleaned_parts(value, depth) if depth < _MAX_DEPTH else "…"
-    text = str(value)
+    text = _text(value)
     cleaned = clean(text)
     return value if isinstance(value, int) and cleaned == text else cleaned
 

@@ -1,6 +1,5 @@
 import json
 import logging
-from contextlib import suppress
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -132,16 +131,25 @@ def test_a_cycle_does_not_hang_the_log(lines):
     assert "…" in lines.getvalue()
 
 
-def test_a_value_that_cannot_be_shown_does_not_stop_the_program(lines):
+def test_a_value_that_cannot_be_shown_does_not_lose_the_line(lines):
     class Shy:
         def __str__(self):
             raise RuntimeError("no")
 
-    with suppress(RuntimeError):
-        log.info("thing.done", value=Shy())
-    log.info("thing.after")
+    log.info("thing.done", value=Shy())
 
-    assert "thing.after" in lines.getvalue()
+    assert json.loads(lines.getvalue())["value"] == "<Shy: RuntimeError>"
+
+
+@pytest.mark.usefixtures("lines")
+def test_a_line_that_cannot_be_formatted_is_named_and_not_printed_raw(capsys):
+    broken = {"name": "library", "msg": "%d", "args": (SECRETS[3],)}
+
+    logging.getLogger().handlers[0].handle(logging.makeLogRecord(broken))
+
+    error = capsys.readouterr().err
+    assert error.startswith("a log line of library, line")
+    assert leaks(error) == []
 
 
 @pytest.mark.parametrize("part", ["token", "secret-", "x://", "mk_live_", "a:", "4 ", "basic "])
