@@ -40,8 +40,9 @@ app.conf.update(
     task_publish_retry=False,
     worker_prefetch_multiplier=1,
     worker_send_task_events=False,
-    # Below the run lease, so that a stuck job dies before another worker takes its messages.
-    task_time_limit=settings.RUN_LEASE.total_seconds() - 1,
+    # A job whose call never returns dies with its threads. Longer than the lease, because answers
+    # in hand are worth more than the slot, and the fence makes the overlap harmless.
+    task_time_limit=(settings.RUN_LEASE + settings.SETTLE_PATIENCE).total_seconds() + 1,
     worker_soft_shutdown_timeout=settings.GATEWAY_TOTAL.total_seconds() + 2,
     worker_hijack_root_logger=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -151,6 +151,8 @@ REVIEW_AFTER = timedelta(seconds=environment.seconds("REVIEW_AFTER_SECONDS", 360
 SWEEP_EVERY = timedelta(seconds=environment.seconds("SWEEP_EVERY_SECONDS", 1))
 # What a call leaves of the lease for writing its answer down.
 SETTLE_MARGIN = timedelta(seconds=environment.seconds("SETTLE_MARGIN_SECONDS", 3))
+# How long answers are held in hand while the database is away.
+SETTLE_PATIENCE = timedelta(seconds=environment.seconds("SETTLE_PATIENCE_SECONDS", 15))
 if RUN_LEASE < GATEWAY_TOTAL + SETTLE_MARGIN:
     message = "RUN_LEASE_SECONDS must be at least GATEWAY_TOTAL_SECONDS + SETTLE_MARGIN_SECONDS"
     raise ImproperlyConfigured(message)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from core.db import needs_transaction, transaction
@@ -24,8 +25,6 @@ log = get_logger(__name__)
 Answered = tuple[Started, Any]
 
 FAILURE_SECONDS_MAX = 3600
-# A database that restarts is back within this time; answers are worth waiting with.
-PATIENCE_SECONDS = 30.0
 RETRY_SECONDS = 0.25
 
 
@@ -36,7 +35,7 @@ def settle(handler: Handler, answers: Sequence[Answered], lease_end: float) -> N
         _fail_alone(handler, message, error)
     good = [pair for pair in answers if not isinstance(pair[1], Exception)]
     if good:
-        _settle_good(handler, good, lease_end + PATIENCE_SECONDS)
+        _settle_good(handler, good, lease_end + settings.SETTLE_PATIENCE.total_seconds())
 
 
 def _settle_good(handler: Handler, answers: Sequence[Answered], give_up: float) -> None:

@@ -13,7 +13,6 @@ from core.metrics import LOST_IN_TRANSPORT, MESSAGES_DEAD, MESSAGES_LAPSED
 from dispatcher.publishing import BrokerAway, Publisher
 from dispatcher.routes import ROUTES
 from outbox import leasing, sweeping
-from outbox.leasing import Job
 
 log = get_logger(__name__)
 
@@ -26,21 +25,20 @@ class Housekeeping:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._next_sweep = 0.0
+        self.has_alone = False
         self._next_prune = time.monotonic() + PRUNE_EVERY_SECONDS
 
-    def run_if_due(self) -> list[Job]:
-        """Do what is due; return jobs of messages that must run alone."""
+    def run_if_due(self) -> None:
+        """Do what is due."""
         now = time.monotonic()
         if now < self._next_sweep:
-            return []
+            return
         self._next_sweep = now + settings.SWEEP_EVERY.total_seconds()
         self._watch_broker()
         self._sweep()
         bury_convicted()
         if now >= self._next_prune:
             self._prune(now)
-        alone = leasing.claim_alone(settings.DISPATCH_LEASE)
-        return [alone] if alone else []
 
     def _watch_broker(self) -> None:
         try:
@@ -55,6 +53,7 @@ class Housekeeping:
         swept = sweeping.sweep(settings.RUN_LEASE)
         if swept.lost:
             LOST_IN_TRANSPORT.inc(swept.lost)
+        self.has_alone = leasing.any_alone()
         if swept.lapsed:
             MESSAGES_LAPSED.inc(swept.lapsed)
         if swept.lost or swept.lapsed:

@@ -51,7 +51,7 @@ class Loop:
 
     def tick(self) -> None:
         """Do what is due once, then wait for more."""
-        extra = self.housekeeping.run_if_due()
+        self.housekeeping.run_if_due()
         if self.breaker.wants_probe():
             if self.publisher.is_there():
                 self.breaker.close()
@@ -61,7 +61,7 @@ class Loop:
         if self.breaker.is_open:
             time.sleep(IDLE_SECONDS_MIN * 5)
             return
-        jobs = extra + self._claim_due()
+        jobs = self._claim_alone() + self._claim_due()
         if jobs:
             self._hand_over(jobs)
             self._idle = IDLE_SECONDS_MIN
@@ -75,6 +75,14 @@ class Loop:
         else:
             self._floors.setdefault(hint, NO_FLOOR)
             self._idle = IDLE_SECONDS_MIN
+
+    def _claim_alone(self) -> list[Job]:
+        if not self.housekeeping.has_alone:
+            return []
+        # One at a time, so the next must follow the last without a pause.
+        self._idle = IDLE_SECONDS_MIN
+        job = leasing.claim_alone(settings.DISPATCH_LEASE)
+        return [job] if job else []
 
     def _claim_due(self) -> list[Job]:
         lanes = self._due_lanes()

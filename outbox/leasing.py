@@ -160,6 +160,11 @@ def claim_alone(lease: timedelta) -> Job | None:
     return Job(claimed[0][0], (Ticket(*claimed[0][1:]),)) if claimed else None
 
 
+def any_alone() -> bool:
+    """Tell whether any message waits to run alone, due or not."""
+    return bool(rows("SELECT FROM outbox_message WHERE state = 0 AND alone LIMIT 1"))
+
+
 def give_back(tickets: Sequence[Ticket], delay: timedelta) -> int:
     """Return claimed messages that may not have reached the broker; no attempt is spent.
 
