@@ -45,6 +45,7 @@ app.conf.update(
     task_time_limit=(settings.RUN_LEASE + settings.SETTLE_PATIENCE).total_seconds() + 1,
     worker_soft_shutdown_timeout=settings.GATEWAY_TOTAL.total_seconds() + 2,
     worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
 )
 

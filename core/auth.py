@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from core.caches import process_caches
 from core.db import rows
+from core.logging import bind
 
 KEY_LENGTH_MAX = 200
 CACHED_KEYS_MAX = 10_000
@@ -81,7 +82,9 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed(message)
         digest = key_digest(secret[: KEY_LENGTH_MAX + 1])
         principal = _remembered.get(digest) if _checks_itself(request) else None
-        return principal or find_principal(digest), digest
+        principal = principal or find_principal(digest)
+        bind(merchant_id=str(principal.merchant_id))
+        return principal, digest
 
     def authenticate_header(self, request: Request) -> str:
         """Return the value of ``WWW-Authenticate``."""

@@ -69,7 +69,6 @@ class PaymentViewSet(ModelViewSet[Payment]):
         form = PaymentWrite(data=request.data)
         form.is_valid(raise_exception=True)
         asked = {"gateway": principal_of(request).default_gateway, **form.validated_data}
-        bind(merchant_id=str(principal_of(request).merchant_id))
         answer, work = create_payment(
             claim, key_digest=str(request.auth), trace=current("request_id"), **asked
         )
@@ -88,7 +87,7 @@ class PaymentViewSet(ModelViewSet[Payment]):
         form = RefundWrite(data=request.data)
         form.is_valid(raise_exception=True)
         asked = {"amount": None, "reason": "", **form.validated_data}
-        bind(merchant_id=str(principal_of(request).merchant_id), payment_id=str(pk))
+        bind(payment_id=str(pk))
         work: list[str] = []
 
         def make() -> idempotency.Answer:
