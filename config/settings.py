@@ -161,6 +161,7 @@ if RUN_LEASE < GATEWAY_TOTAL + SETTLE_MARGIN:
 # Dispatching
 WORKER_SLOTS = environment.whole("WORKER_SLOTS", 2)
 BATCH_SIZE = environment.whole("BATCH_SIZE", 50)
+IDEMPOTENCY_KEPT = timedelta(days=environment.whole("IDEMPOTENCY_KEPT_DAYS", 30))
 DONE_KEPT = timedelta(hours=environment.whole("DONE_KEPT_HOURS", 48))
 
 METRICS_DIR = environment.text("PROMETHEUS_MULTIPROC_DIR", str(BASE_DIR / ".local" / "metrics"))

@@ -20,7 +20,7 @@ from core.db import transaction
 GRANTS: dict[str, str] = {
     "core_merchant": "SELECT, INSERT, UPDATE",
     "core_apikey": "SELECT, INSERT, UPDATE",
-    "core_idempotencyrecord": "SELECT, INSERT",
+    "core_idempotencyrecord": "SELECT, INSERT, DELETE",
 }
 _ADMIN = "SELECT, INSERT, UPDATE, DELETE"
 DJANGO_GRANTS: dict[str, str] = {

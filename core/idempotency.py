@@ -7,8 +7,10 @@ so no key is ever stuck. After the IETF draft *The Idempotency-Key HTTP Header F
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -17,14 +19,25 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from core.auth import Principal
-from core.db import needs_transaction, rows, savepoint
+from core.db import needs_transaction, rows, savepoint, transaction
 from core.errors import CONTENT_TYPE, Problem
+from core.ids import smallest_uuid7
 from core.models import IdempotencyRecord
 
 HEADER = "HTTP_IDEMPOTENCY_KEY"
 _KEY = re.compile(r"[A-Za-z0-9_\-.:~]{1,255}")
 _STORED_REFUSALS = {409, 422}
 API_VERSION = "1"
+PRUNE_LIMIT = 1000
+
+# Ids are time-ordered, so the oldest records stand together; their age is the database's to tell.
+_PRUNE = """
+    DELETE FROM core_idempotencyrecord WHERE id IN (
+        SELECT id FROM core_idempotencyrecord
+        WHERE id < %(before)s AND created_at < now() - %(kept)s
+        ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    RETURNING id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +176,10 @@ def once(claim: Claim, make: Callable[[], Answer], request_id: str) -> HttpRespo
         body=answer.body,
     )
     return answer.response()
+
+
+def prune(kept: timedelta) -> int:
+    """Delete a batch of records older than ``kept``; their keys are new again."""
+    before = smallest_uuid7(time.time() - kept.total_seconds())
+    with transaction():
+        return len(rows(_PRUNE, {"before": before, "kept": kept, "limit": PRUNE_LIMIT}))

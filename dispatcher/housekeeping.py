@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from core import idempotency
 from core.db import transaction
 from core.ids import smallest_uuid7
 from core.logging import get_logger
@@ -62,10 +63,12 @@ class Housekeeping:
     def _prune(self, now: float) -> None:
         before = smallest_uuid7(time.time() - settings.DONE_KEPT.total_seconds())
         pruned = sweeping.prune(before, settings.DONE_KEPT)
+        expired = idempotency.prune(settings.IDEMPOTENCY_KEPT)
         # A full batch means that more are waiting.
-        self._next_prune = now + (0 if pruned == sweeping.PRUNE_LIMIT else PRUNE_EVERY_SECONDS)
-        if pruned:
-            log.info("messages.pruned", messages=pruned)
+        is_full = sweeping.PRUNE_LIMIT == pruned or idempotency.PRUNE_LIMIT == expired
+        self._next_prune = now + (0 if is_full else PRUNE_EVERY_SECONDS)
+        if pruned or expired:
+            log.info("pruned", messages=pruned, idempotency_records=expired)
 
 
 def bury_convicted() -> None:

@@ -114,8 +114,7 @@ class Loop:
         if time.monotonic() < self._next_full_poll:
             return leasing.due_lanes(self._floors)
         self._next_full_poll = time.monotonic() + FULL_POLL_SECONDS
-        found = leasing.all_lanes()
-        self._floors = dict.fromkeys(found, NO_FLOOR)
+        self._floors |= dict.fromkeys(leasing.all_lanes(), NO_FLOOR)
         return leasing.due_lanes(self._floors)
 
     @staticmethod
