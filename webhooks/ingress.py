@@ -23,6 +23,8 @@ log = get_logger(__name__)
 
 APPLY = "apply"
 
+_RECEIVED = {"type": "object", "properties": {"received": {"type": "boolean"}}}
+
 # Duplicates are decided by what was signed; headers outside the signature prove nothing.
 _STORE = """
     INSERT INTO webhooks_providerevent
@@ -43,8 +45,8 @@ class ProviderWebhook(APIView):
     permission_classes = ()
 
     @extend_schema(
-        request=OpenApiResponse({"type": "object"}),
-        responses={200: OpenApiResponse({"type": "object"}, description="Stored, or known.")},
+        request={"application/json": {"type": "object"}},
+        responses={200: OpenApiResponse(_RECEIVED, description="Stored, or known already.")},
     )
     def post(self, request: Request, gateway: str) -> Response:
         """Store the webhook once and answer 200; a duplicate is answered alike.

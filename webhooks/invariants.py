@@ -1,0 +1,57 @@
+"""What must always be true of providers' webhooks; `manage.py verify` asks each of these."""
+
+from core.guards import rights_as_listed
+from core.invariants import Invariant
+from webhooks.grants import GRANTS
+
+INVARIANTS: list[Invariant] = [
+    Invariant(
+        "webhooks-none-forgotten",
+        "a stored webhook was applied, or is parked, or has a message that will apply it",
+        """
+        SELECT e.id, e.gateway, e.received_at FROM webhooks_providerevent e
+        WHERE e.applied_at IS NULL AND e.parked_at IS NULL
+          AND NOT EXISTS (SELECT FROM outbox_message m
+                          WHERE m.subject_id = e.id AND m.state IN (0, 1, 2, 3))
+        """,
+    ),
+    Invariant(
+        "webhooks-applied-are-facts",
+        "what was applied stands among the facts, as it was received",
+        """
+        SELECT e.id, e.gateway, e.outcome, n.outcome AS fact FROM webhooks_providerevent e
+        LEFT JOIN payments_notice n ON n.id = e.id
+        WHERE e.applied_at IS NOT NULL AND n.id IS NULL
+           OR n.id IS NOT NULL AND (n.outcome, n.provider_id, n.amount, n.currency)
+              IS DISTINCT FROM (e.outcome, e.provider_id, e.amount, e.currency)
+        """,
+    ),
+    Invariant(
+        "webhooks-facts-were-received",
+        "what counts as a provider's notice came in by a webhook of the operation's gateway",
+        """
+        SELECT n.id, n.operation_id FROM payments_notice n
+        JOIN payments_operation o ON o.id = n.operation_id
+        LEFT JOIN webhooks_providerevent e ON e.id = n.id AND e.gateway = o.gateway
+        WHERE e.id IS NULL
+        """,
+    ),
+    Invariant(
+        "webhooks-stored-once",
+        "one signed content is stored once for each gateway",
+        """
+        SELECT gateway, content_sha256, count(*) FROM webhooks_providerevent
+        GROUP BY gateway, content_sha256 HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "webhooks-parked-for-a-reason",
+        "a webhook is parked exactly when there is a reason, and not applied as well",
+        """
+        SELECT id, applied_at, parked_at, parked_reason FROM webhooks_providerevent
+        WHERE (parked_at IS NULL) <> (parked_reason = '')
+           OR applied_at IS NOT NULL AND parked_at IS NOT NULL
+        """,
+    ),
+    rights_as_listed("webhooks", GRANTS),
+]
