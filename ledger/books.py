@@ -79,7 +79,6 @@ def post(  # noqa: PLR0913 - a posting's parts, all by keyword
     )
 
 
-@needs_transaction
 def book(posting: Posting) -> bool:
     """Book a posting, exactly once however often it is asked; False says: booked before.
 
@@ -87,15 +86,29 @@ def book(posting: Posting) -> bool:
     :raises AlreadyResolved: if another fact resolved ``resolves``
     :raises NothingToResolve: if nothing is pending under ``resolves``
     """
+    return bool(book_all([posting]))
+
+
+@needs_transaction
+def book_all(postings: Sequence[Posting]) -> set[UUID]:
+    """Book postings in one statement, each exactly once; return the ids of those booked now.
+
+    None of them may resolve another. Raises what ``book`` raises.
+    """
+    # One order everywhere, or two groups with facts in common could deadlock.
+    ordered = sorted(postings, key=lambda posting: posting.id)
+    if not ordered:
+        return set()
     if connection.vendor == "postgresql":
-        is_new = bool(db.rows(sql.POST, sql.params(posting))[0][0])
+        booked = {header for (header,) in db.rows(sql.POST, sql.params(*ordered))}
     else:
-        is_new = portable.book(posting)
-    if is_new:
-        remember_accounts(posting)
-    else:
-        check_same(posting)
-    return is_new
+        booked = {posting.id for posting in ordered if portable.book(posting)}
+    for posting in ordered:
+        if posting.id in booked:
+            remember_accounts(posting)
+        else:
+            check_same(posting)
+    return booked
 
 
 def remember_accounts(posting: Posting) -> None:

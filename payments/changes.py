@@ -157,8 +157,7 @@ class Changes:
         self._write_refunds()
         self._write_operations()
         StatusChange.objects.bulk_create(self._history)
-        for posting in sorted(self._postings, key=lambda posting: posting.id):
-            books.book(posting)
+        books.book_all(self._postings)
         Event.objects.bulk_create(self._events)
         self._history, self._postings, self._events = [], [], []
 

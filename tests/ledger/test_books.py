@@ -76,7 +76,7 @@ class TestPosting:
 
     def test_rides_in_another_statement(self) -> None:
         posting = Sale().created()
-        statement = f"WITH new AS (SELECT 1), {sql.ctes('new')} SELECT id FROM ledger_header"
+        statement = f"WITH new AS (SELECT 1), {sql.ctes('new')} SELECT id FROM ledger_headers"
 
         booked = rows(statement, sql.params(posting))
         again = rows(statement, sql.params(posting))
@@ -87,7 +87,7 @@ class TestPosting:
 
     def test_books_nothing_when_the_other_statement_has_no_row(self) -> None:
         posting = Sale().created()
-        statement = f"WITH new AS (SELECT WHERE false), {sql.ctes('new')} TABLE ledger_header"
+        statement = f"WITH new AS (SELECT WHERE false), {sql.ctes('new')} TABLE ledger_headers"
 
         assert rows(statement, sql.params(posting)) == []
         assert not Transaction.objects.filter(pk=posting.id).exists()

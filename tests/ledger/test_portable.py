@@ -39,7 +39,7 @@ HISTORIES: dict[str, list[Posting]] = {
 
 
 def with_statement(posting: Posting) -> bool:
-    return bool(rows(sql.POST, sql.params(posting))[0][0])
+    return bool(rows(sql.POST, sql.params(posting)))
 
 
 def picture() -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], list[Any]]:
