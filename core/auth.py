@@ -132,6 +132,7 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether the key may do this; an action without a scope is nobody's."""
         scope = getattr(view, "scopes", {}).get(getattr(view, "action", None))
-        if view.action is None or request.method == "OPTIONS":
+        is_served = str(request.method).lower() in view.http_method_names
+        if view.action is None or not is_served or request.method == "OPTIONS":
             return True  # DRF answers 405 or the metadata itself
         return scope is not None and principal_of(request).may(scope)

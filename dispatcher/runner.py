@@ -40,7 +40,6 @@ def _callers() -> ThreadPoolExecutor:
 
 def run(lane: str, tickets: Sequence[Ticket], worker: str) -> None:
     """Carry out the messages of a job; those no longer startable are dropped and counted."""
-    connection.close_if_unusable_or_obsolete()
     by_id = {ticket.id: ticket for ticket in tickets}
     found = delivery.peek(tickets)
     _count_stale(len(tickets) - len(found), lane)

@@ -5,6 +5,7 @@ import socket
 from uuid import UUID
 
 from celery import shared_task
+from django.db import connection
 
 from dispatcher import runner
 from dispatcher.publishing import TASK
@@ -17,4 +18,5 @@ WORKER = f"{socket.gethostname()}:{os.getpid()}"
 @shared_task(name=TASK, ignore_result=True)
 def run(lane: str, tickets: list[tuple[str, int]]) -> None:
     """Carry out the messages of one job."""
+    connection.close_if_unusable_or_obsolete()
     runner.run(lane, [Ticket(UUID(id_), epoch) for id_, epoch in tickets], WORKER)
