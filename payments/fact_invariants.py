@@ -1,0 +1,205 @@
+"""What must hold between the facts, the operations they are about, and the messages that ask.
+
+The fold is written once more, in SQL and apart from ``payments.facts``, so that a mistake in one of
+them shows.
+"""
+
+from collections.abc import Sequence
+
+from core.invariants import Invariant
+from gateways import registry
+
+# A fact may be stored one transaction before what it means (a fenced worker's): give that time.
+_GRACE = "interval '1 minute'"
+
+_FACTS = """
+    said AS (
+        SELECT operation_id, outcome, amount, currency, code, answered_at AS at
+        FROM payments_attempt WHERE answered_at IS NOT NULL
+        UNION ALL
+        SELECT operation_id, outcome, amount, currency, code, recorded_at FROM payments_notice
+    ), known AS (
+        SELECT o.id, o.state,
+               coalesce(bool_or(s.outcome = 'succeeded' AND (s.amount, s.currency)
+                                = (o.amount, o.currency)), false) AS ours,
+               coalesce(bool_or(s.outcome = 'succeeded'), false) AS moved,
+               coalesce(bool_or(s.outcome = 'declined' OR s.outcome = 'not_found'
+                                AND s.code = 'nobody_can_send'), false) AS refused,
+               max(s.at) AS newest
+        FROM payments_operation o LEFT JOIN said s ON s.operation_id = o.id
+        GROUP BY o.id
+    )
+"""
+
+_NOT_APPLIED = f"""
+    WITH {_FACTS}
+    SELECT id, state, ours, moved, refused FROM known
+    WHERE (ours AND state <> 'succeeded' OR refused AND NOT moved AND state = 'open')
+      AND newest <= now() - {{grace}}
+"""  # noqa: S608 - our own constants
+
+FOLD = [
+    Invariant(
+        "payments-success-has-its-fact",
+        "an operation succeeded only if a provider said so, with this amount and currency",
+        f"""
+        WITH {_FACTS}
+        SELECT id, state, moved FROM known WHERE state = 'succeeded' AND NOT ours
+        """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "payments-failure-has-its-fact",
+        "an operation failed only if a provider refused it, or can never have received it",
+        f"""
+        WITH {_FACTS}
+        SELECT id, state FROM known WHERE state = 'failed' AND NOT refused
+        """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "payments-facts-are-applied",
+        "an operation stands where the facts put it; facts of the last minute may be on their way",
+        _NOT_APPLIED.format(grace=_GRACE),
+    ),
+    Invariant(
+        "payments-at-rest-facts-are-applied",
+        "at rest every operation stands where the facts put it",
+        _NOT_APPLIED.format(grace="interval '0'"),
+        quiescent=True,
+    ),
+    Invariant(
+        "payments-strange-money-is-reviewed",
+        "money that moved in another amount or currency has a person look, until it is settled",
+        f"""
+        WITH {_FACTS}
+        SELECT k.id, k.state FROM known k JOIN payments_operation o ON o.id = k.id
+        JOIN payments_payment p ON p.id = o.payment_id
+        WHERE k.moved AND NOT k.ours AND NOT p.needs_review
+          AND k.newest <= now() - {_GRACE}
+        """,  # noqa: S608 - our own constants
+    ),
+]
+
+SENDS = [
+    Invariant(
+        "payments-one-key-per-operation",
+        "a provider gets one key for an operation, whatever the attempt",
+        """
+        SELECT operation_id, count(DISTINCT provider_key) FROM payments_attempt
+        GROUP BY operation_id HAVING count(DISTINCT provider_key) > 1
+        """,
+    ),
+    Invariant(
+        "payments-one-operation-per-key",
+        "a provider gets a key for one operation only",
+        """
+        SELECT a.provider_key, count(DISTINCT a.operation_id) FROM payments_attempt a
+        GROUP BY a.provider_key HAVING count(DISTINCT a.operation_id) > 1
+        """,
+    ),
+    Invariant(
+        "payments-one-attempt-per-start",
+        "a start of a message makes at most one attempt",
+        """
+        SELECT message_id, epoch, count(*) FROM payments_attempt
+        GROUP BY message_id, epoch HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "payments-attempts-of-real-starts",
+        "an attempt belongs to its operation's message and to an epoch that was started",
+        """
+        SELECT a.id, a.epoch, m.epoch AS reached FROM payments_attempt a
+        JOIN outbox_message m ON m.id = a.message_id
+        WHERE a.epoch > m.epoch OR a.epoch < 1 OR m.subject_id <> a.operation_id
+        UNION ALL
+        SELECT m.id, m.starts, count(*)::int FROM payments_attempt a
+        JOIN outbox_message m ON m.id = a.message_id GROUP BY m.id HAVING count(*) > m.starts
+        """,
+    ),
+    Invariant(
+        "payments-first-send-is-remembered",
+        "an operation knows since when its key may be known to the provider",
+        """
+        SELECT o.id, o.first_sent_at FROM payments_operation o
+        WHERE (o.first_sent_at IS NOT NULL) <> EXISTS (
+            SELECT FROM payments_attempt a WHERE a.operation_id = o.id AND a.kind = 'send')
+        """,
+    ),
+    Invariant(
+        "payments-answers-have-an-outcome",
+        "an attempt has an outcome exactly when it was answered",
+        """
+        SELECT id, answered_at, outcome FROM payments_attempt
+        WHERE (answered_at IS NULL) <> (outcome = '')
+        """,
+    ),
+]
+
+FOLLOWED_UP = [
+    Invariant(
+        "payments-nothing-is-forgotten",
+        "an open operation has a message that goes on with it, or a person who was called",
+        """
+        SELECT o.id, o.kind, o.payment_id FROM payments_operation o
+        JOIN payments_payment p ON p.id = o.payment_id
+        WHERE o.state = 'open' AND NOT p.needs_review
+          AND NOT EXISTS (SELECT FROM outbox_message m
+                          WHERE m.subject_id = o.id AND m.state IN (0, 1, 2, 3))
+        """,
+    ),
+    Invariant(
+        "payments-dead-messages-are-reviewed",
+        "a dead message left its operation settled, or its payment with a person",
+        """
+        SELECT m.id, m.kind, m.last_error FROM outbox_message m
+        JOIN payments_operation o ON o.id = m.subject_id
+        JOIN payments_payment p ON p.id = o.payment_id
+        WHERE m.state = 9 AND o.state = 'open' AND NOT p.needs_review
+        """,
+    ),
+    Invariant(
+        "payments-at-rest-no-message-waits",
+        "at rest no message waits, but for payments that a person must look at",
+        """
+        SELECT m.id, m.kind, m.lane, m.available_at FROM outbox_message m
+        LEFT JOIN payments_operation o ON o.id = m.subject_id
+        LEFT JOIN payments_payment p ON p.id = o.payment_id
+        WHERE m.state IN (0, 1, 2) AND NOT coalesce(p.needs_review, false)
+        """,
+        quiescent=True,
+    ),
+    Invariant(
+        "payments-at-rest-operations-settled",
+        "at rest every operation is settled, but for payments that a person must look at",
+        """
+        SELECT o.id, o.kind, o.payment_id FROM payments_operation o
+        JOIN payments_payment p ON p.id = o.payment_id
+        WHERE o.state = 'open' AND NOT p.needs_review
+        """,
+        quiescent=True,
+    ),
+]
+
+
+def no_second_send(keyless: Sequence[str]) -> Invariant:
+    """Return the invariant that these gateways, which know no keys, get one send an operation."""
+    names = ", ".join(f"'{name}'" for name in keyless)
+    return Invariant(
+        "payments-no-second-send-without-keys",
+        "a gateway without keys gets a second send only after a certain *not sent*",
+        f"""
+        SELECT later.id, later.operation_id FROM payments_attempt later
+        JOIN payments_attempt earlier USING (operation_id)
+        JOIN payments_operation o ON o.id = later.operation_id
+        WHERE o.gateway = ANY(ARRAY[{names}]::text[])
+          AND later.kind = 'send' AND earlier.kind = 'send' AND earlier.id < later.id
+          AND earlier.outcome <> 'not_sent'
+        """,  # noqa: S608 - names from our settings
+    )
+
+
+def _keyless() -> list[str]:
+    return [name for name in registry.names() if not registry.get(name).capabilities.keys]
+
+
+INVARIANTS: list[Invariant] = [*FOLD, *SENDS, *FOLLOWED_UP, no_second_send(_keyless())]

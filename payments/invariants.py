@@ -1,0 +1,176 @@
+"""What must always be true of payments; `manage.py verify` asks each of these."""
+
+from collections.abc import Mapping
+
+from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
+from core.invariants import Invariant
+from payments import fact_invariants, money_invariants, transaction_invariants
+from payments.grants import GRANTS
+from payments.states import MOVES, REFUND_MOVES
+
+_REFUSE = "payments_refuse"
+_CONDITIONAL = [
+    ("payments_payment", "starts_created", "INSERT"),
+    ("payments_payment", "legal_move", "UPDATE"),
+    ("payments_payment", "version_counts", "UPDATE"),
+    ("payments_payment", "terms_fixed", "UPDATE"),
+    ("payments_refund", "starts_pending", "INSERT"),
+    ("payments_refund", "legal_move", "UPDATE"),
+    ("payments_refund", "version_counts", "UPDATE"),
+    ("payments_refund", "terms_fixed", "UPDATE"),
+    ("payments_operation", "once_settled", "UPDATE"),
+    ("payments_operation", "terms_fixed", "UPDATE"),
+    ("payments_attempt", "answered_once", "UPDATE"),
+]
+_STATE_TABLES = ("payments_payment", "payments_refund", "payments_operation", "payments_attempt")
+_FACT_TABLES = ("payments_notice", "payments_statuschange", "payments_event")
+GUARDS = [
+    *(
+        Guard(table, f"{table}_{name}", event, _REFUSE, has_condition=True)
+        for table, name, event in _CONDITIONAL
+    ),
+    *(Guard(table, f"{table}_kept", "DELETE", _REFUSE) for table in _STATE_TABLES),
+    *(Guard(table, f"{table}_not_truncated", "TRUNCATE", _REFUSE) for table in _STATE_TABLES),
+    *(guard for table in _FACT_TABLES for guard in append_only(table, _REFUSE)),
+    Guard("payments_refund", "payments_refund_fits", "INSERT", "payments_refund_fits"),
+]
+
+
+def _pairs(moves: Mapping[str, frozenset[str]]) -> str:
+    return ", ".join(f"('{a}', '{b}')" for a, ends in moves.items() for b in sorted(ends))
+
+
+# A payment's and a refund's steps alike, each with where its life begins.
+_STEPS = """
+    steps AS (
+        SELECT id, coalesce(refund_id, payment_id) AS subject, before, after, version,
+               CASE WHEN refund_id IS NULL THEN 'CREATED' ELSE 'PENDING' END AS first,
+               refund_id IS NOT NULL AS is_refund, payment_id, cause, xid
+        FROM payments_statuschange
+    )
+"""
+HISTORY = [
+    Invariant(
+        "payments-history-moves-are-legal",
+        "every step of a payment or refund is in the tables of payments/states.py",
+        f"""
+        WITH {_STEPS}
+        SELECT subject, before, after FROM steps
+        WHERE CASE WHEN is_refund THEN (before, after) NOT IN ({_pairs(REFUND_MOVES)})
+                   ELSE (before, after) NOT IN ({_pairs(MOVES)}) END
+        """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "payments-history-has-no-gap",
+        "the steps are numbered without a gap, and each begins where the one before ended",
+        f"""
+        WITH {_STEPS}, told AS (
+            SELECT subject, version, before, row_number() OVER life + 1 AS expected,
+                   lag(after, 1, first) OVER life AS ended
+            FROM steps WINDOW life AS (PARTITION BY subject ORDER BY version))
+        SELECT subject, version, expected, before, ended FROM told
+        WHERE version <> expected OR before <> ended
+        """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "payments-history-ends-at-status",
+        "a payment's or refund's status and version are those of its last step",
+        f"""
+        WITH {_STEPS}, now_at AS (
+            SELECT id, status, version, 'CREATED' AS first FROM payments_payment
+            UNION ALL SELECT id, status, version, 'PENDING' FROM payments_refund)
+        SELECT n.id, n.status, n.version, last.after, last.version AS last_version FROM now_at n
+        LEFT JOIN (SELECT DISTINCT ON (subject) subject, after, version FROM steps
+                   ORDER BY subject, version DESC) AS last ON last.subject = n.id
+        WHERE (n.status, n.version) <> (coalesce(last.after, n.first), coalesce(last.version, 1))
+        """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "payments-late-success-by-a-provider",
+        "what had failed succeeded only by a provider's own fact",
+        f"""
+        WITH {_STEPS}
+        SELECT subject, cause FROM steps WHERE before = 'FAILED'
+          AND cause NOT IN ('attempt', 'notice', 'message')
+        """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "payments-status-follows-operation",
+        "a payment stands where its charge does, and a refund where its operation does",
+        """
+        SELECT p.id, p.status, o.state FROM payments_payment p
+        JOIN payments_operation o ON o.payment_id = p.id AND o.kind = 'charge'
+        WHERE o.state <> CASE WHEN p.status IN ('SUCCESS', 'REFUNDED') THEN 'succeeded'
+                              WHEN p.status = 'FAILED' THEN 'failed' ELSE 'open' END
+        UNION ALL
+        SELECT r.id, r.status, o.state FROM payments_refund r
+        JOIN payments_operation o ON o.refund_id = r.id
+        WHERE o.state <> CASE r.status WHEN 'SUCCEEDED' THEN 'succeeded'
+                                       WHEN 'FAILED' THEN 'failed' ELSE 'open' END
+        """,
+    ),
+    Invariant(
+        "payments-created-means-unheard",
+        "a payment is CREATED only as long as no provider may have heard of it",
+        """
+        SELECT p.id FROM payments_payment p WHERE p.status = 'CREATED' AND EXISTS (
+            SELECT FROM payments_operation o JOIN payments_attempt a ON a.operation_id = o.id
+            WHERE o.payment_id = p.id)
+        """,
+    ),
+]
+
+PARENTS = [
+    Invariant(
+        "payments-have-operations",
+        "every payment has a charge and every refund its operation",
+        """
+        SELECT p.id FROM payments_payment p WHERE NOT EXISTS (
+            SELECT FROM payments_operation o WHERE o.payment_id = p.id AND o.kind = 'charge')
+        UNION ALL
+        SELECT r.id FROM payments_refund r WHERE NOT EXISTS (
+            SELECT FROM payments_operation o WHERE o.refund_id = r.id)
+        """,
+    ),
+    Invariant(
+        "payments-operations-fit",
+        "an operation has the gateway, currency and amount of what it carries out",
+        """
+        SELECT o.id, o.kind, o.amount, o.currency, o.gateway FROM payments_operation o
+        JOIN payments_payment p ON p.id = o.payment_id
+        LEFT JOIN payments_refund r ON r.id = o.refund_id
+        WHERE (o.gateway, o.currency, o.amount)
+              <> (p.gateway, p.currency, coalesce(r.amount, p.amount))
+           OR (o.kind = 'refund') <> (r.id IS NOT NULL) OR r.payment_id <> p.id
+        """,
+    ),
+    Invariant(
+        "payments-refunds-fit",
+        "a refund has the merchant, mode and currency of its payment",
+        """
+        SELECT r.id FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
+        WHERE (r.merchant_id, r.mode, r.currency) <> (p.merchant_id, p.mode, p.currency)
+        """,
+    ),
+    Invariant(
+        "payments-events-fit",
+        "an event tells its merchant, in its mode, of a payment or refund that is there",
+        """
+        SELECT e.id, e.type FROM payments_event e
+        LEFT JOIN payments_payment p ON p.id = e.aggregateid AND e.aggregatetype = 'payment'
+        LEFT JOIN payments_refund r ON r.id = e.aggregateid AND e.aggregatetype = 'refund'
+        WHERE (e.merchant_id, e.mode) IS DISTINCT FROM
+              (coalesce(p.merchant_id, r.merchant_id), coalesce(p.mode, r.mode))
+        """,
+    ),
+]
+
+INVARIANTS: list[Invariant] = [
+    *HISTORY,
+    *PARENTS,
+    *fact_invariants.INVARIANTS,
+    *money_invariants.INVARIANTS,
+    *transaction_invariants.INVARIANTS,
+    triggers_in_force("payments", GUARDS),
+    rights_as_listed("payments", GRANTS),
+]

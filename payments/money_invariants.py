@@ -1,0 +1,122 @@
+"""What must hold between payments, refunds and the books."""
+
+from core.invariants import Invariant
+
+_POSTED = """
+    (SELECT coalesce(sum(t.amount), 0) FROM ledger_transaction x
+     JOIN ledger_transfer t ON t.transaction_id = x.id AND t.layer = 'posted'
+     WHERE x.source_id = {source} AND x.kind = '{kind}')
+"""
+
+INVARIANTS: list[Invariant] = [
+    Invariant(
+        "payments-captured-as-booked",
+        "what a payment captured is what the books hold as captured, once",
+        f"""
+        SELECT p.id, p.amount_captured FROM payments_payment p
+        WHERE p.amount_captured <> {_POSTED.format(source="p.id", kind="payment.captured")}
+        """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "payments-captured-is-what-was-charged",
+        "a payment captured what its successful charge is over, and nothing without one",
+        """
+        SELECT p.id, p.amount_captured, o.state, o.amount FROM payments_payment p
+        JOIN payments_operation o ON o.payment_id = p.id AND o.kind = 'charge'
+        WHERE p.amount_captured <> CASE WHEN o.state = 'succeeded' THEN o.amount ELSE 0 END
+        """,
+    ),
+    Invariant(
+        "payments-expected-until-ended",
+        "the books expect a payment's money until the payment ends, and no longer",
+        """
+        SELECT p.id, p.status, r.kind AS resolved_by FROM payments_payment p
+        JOIN ledger_transaction x ON x.source_id = p.id AND x.kind = 'payment.created'
+        LEFT JOIN ledger_transaction r ON r.resolves_id = x.id
+        WHERE (p.status IN ('CREATED', 'PROCESSING')) <> (r.id IS NULL)
+        """,
+    ),
+    Invariant(
+        "payments-expected-in-full",
+        "the books expected the whole amount of every payment, in its currency",
+        """
+        SELECT p.id, p.amount, p.currency FROM payments_payment p
+        WHERE NOT EXISTS (
+            SELECT FROM ledger_transaction x
+            JOIN ledger_transfer t ON t.transaction_id = x.id AND t.layer = 'pending'
+            WHERE x.source_id = p.id AND x.kind = 'payment.created'
+              AND (t.amount, t.currency) = (p.amount, p.currency))
+        """,
+    ),
+    Invariant(
+        "payments-held-are-live-refunds",
+        "what is held for refunds is the sum of those pending or succeeded within the captured",
+        """
+        SELECT p.id, p.amount_refund_held, coalesce(sum(r.amount), 0) AS refunds
+        FROM payments_payment p
+        LEFT JOIN payments_refund r ON r.payment_id = p.id
+            AND r.status IN ('PENDING', 'SUCCEEDED') AND NOT r.is_overdrawn
+        GROUP BY p.id HAVING p.amount_refund_held <> coalesce(sum(r.amount), 0)
+        """,
+    ),
+    Invariant(
+        "payments-held-within-captured",
+        "no more is held for refunds than was captured",
+        """
+        SELECT id, amount_refund_held, amount_captured FROM payments_payment
+        WHERE amount_refund_held > amount_captured OR amount_refund_held < 0
+        """,
+    ),
+    Invariant(
+        "payments-refunded-are-successful-refunds",
+        "what went back is the sum of the successful refunds",
+        """
+        SELECT p.id, p.amount_refunded, coalesce(sum(r.amount), 0) AS refunds
+        FROM payments_payment p
+        LEFT JOIN payments_refund r ON r.payment_id = p.id AND r.status = 'SUCCEEDED'
+        GROUP BY p.id HAVING p.amount_refunded <> coalesce(sum(r.amount), 0)
+        """,
+    ),
+    Invariant(
+        "payments-refunded-when-all-went-back",
+        "a payment is REFUNDED exactly when all that was captured went back",
+        """
+        SELECT id, status, amount_captured, amount_refunded FROM payments_payment
+        WHERE status IN ('SUCCESS', 'REFUNDED')
+          AND (status = 'REFUNDED') <> (amount_refunded >= amount_captured)
+        """,
+    ),
+    Invariant(
+        "payments-refunds-as-booked",
+        "a refund is booked as asked, and as confirmed once it succeeded, for its amount",
+        f"""
+        SELECT r.id, r.status, r.amount FROM payments_refund r
+        WHERE r.amount <> {_POSTED.format(source="r.id", kind="refund.asked")}
+           OR CASE WHEN r.status = 'SUCCEEDED' THEN r.amount ELSE 0 END
+              <> {_POSTED.format(source="r.id", kind="refund.confirmed")}
+        """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "payments-refund-failures-as-booked",
+        "a refund was given back in the books exactly when it has failed, even if not for good",
+        f"""
+        SELECT r.id, r.status, r.amount FROM payments_refund r
+        WHERE CASE WHEN EXISTS (SELECT FROM payments_statuschange c
+                                WHERE c.refund_id = r.id AND c.after = 'FAILED')
+                   THEN r.amount ELSE 0 END
+              <> {_POSTED.format(source="r.id", kind="refund.failed")}
+        """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "payments-books-know-their-source",
+        "every booking about a payment or refund is for its merchant and mode",
+        """
+        SELECT x.id, x.kind, x.source_id FROM ledger_transaction x
+        LEFT JOIN payments_refund r ON r.id = x.source_id
+        LEFT JOIN payments_payment p ON p.id = coalesce(r.payment_id, x.source_id)
+        WHERE (x.kind LIKE 'payment.%' OR x.kind LIKE 'refund.%')
+          AND (p.id IS NULL OR (x.kind LIKE 'refund.%') <> (r.id IS NOT NULL)
+               OR (x.merchant_id, x.mode) <> (p.merchant_id, p.mode))
+        """,
+    ),
+]
