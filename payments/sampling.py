@@ -1,0 +1,39 @@
+"""Payments that somebody should look at, for the metrics page: read from partial indexes only."""
+
+from collections.abc import Iterable
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from core.db import rows
+from core.metrics import sampler
+
+_NEEDS_REVIEW = "SELECT count(*) FROM payments_payment WHERE needs_review"
+_UNKNOWN = """
+    SELECT count(*), coalesce(extract(epoch FROM now() - min(outcome_unknown_since)), 0)::float8
+    FROM {table} WHERE outcome_unknown_since IS NOT NULL
+"""
+UNKNOWN_PAYMENTS = _UNKNOWN.format(table="payments_payment")
+UNKNOWN_REFUNDS = _UNKNOWN.format(table="payments_refund")
+STATEMENTS = (_NEEDS_REVIEW, UNKNOWN_PAYMENTS, UNKNOWN_REFUNDS)
+
+
+@sampler
+def payments() -> Iterable[Metric]:
+    """Return how many payments need a person, and how many outcomes nobody knows."""
+    review = GaugeMetricFamily(
+        "pay_payments_needs_review", "Payments that an operator must look at"
+    )
+    review.add_metric([], rows(_NEEDS_REVIEW)[0][0])
+    unknown = GaugeMetricFamily(
+        "pay_outcome_unknown", "Subjects whose provider has not been heard", labels=["subject"]
+    )
+    oldest = GaugeMetricFamily(
+        "pay_oldest_outcome_unknown_seconds",
+        "How long the oldest unknown outcome has been so",
+        labels=["subject"],
+    )
+    for subject, sql in (("payment", UNKNOWN_PAYMENTS), ("refund", UNKNOWN_REFUNDS)):
+        count, seconds = rows(sql)[0]
+        unknown.add_metric([subject], count)
+        oldest.add_metric([subject], seconds)
+    return [review, unknown, oldest]
