@@ -40,7 +40,7 @@ types:
 	$(OFFLINE) -m mypy .
 
 imports:
-	$(DEV) -m importlinter.cli lint-imports
+	$(DEV) -c "from importlinter.cli import lint_imports_command as main; main()"
 
 migrations:
 	$(OFFLINE) manage.py makemigrations --check --dry-run

@@ -35,7 +35,7 @@ def held(table: str) -> set[str]:
 
 @pytest.mark.django_db
 class TestTheServingRole:
-    @pytest.mark.parametrize("table", ["core_idempotencyrecord", "ledger_transfer"])
+    @pytest.mark.parametrize("table", ["payments_statuschange", "ledger_transfer"])
     def test_reads_and_appends_what_is_append_only(self, table):
         assert held(table) == {"SELECT", "INSERT"}
 

@@ -1,0 +1,28 @@
+"""A setting that is not on the page does not exist for whoever runs the service."""
+
+import re
+
+import pytest
+
+from tests.servers import ROOT
+
+READS = re.compile(r'environment\.\w+\(\s*"([A-Z_]+)"|environ(?:\.get\(|\[)"([A-Z_]+)"')
+SOURCES = [ROOT / "config" / "settings.py", *(ROOT / "config" / "stack").glob("*.py")]
+NAMES = sorted(
+    {
+        name
+        for path in SOURCES
+        for found in READS.findall(path.read_text())
+        for name in found
+        if name
+    }
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_setting_is_on_its_page(name):
+    assert f"`{name}`" in (ROOT / "docs" / "settings.md").read_text()
+
+
+def test_the_settings_were_found():
+    assert {"DATABASE_URL", "PG_BIN", "RUN_LEASE_SECONDS"} <= set(NAMES)
