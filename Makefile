@@ -43,7 +43,7 @@ imports:
 	$(DEV) -c "from importlinter.cli import lint_imports_command as main; main()"
 
 migrations:
-	$(OFFLINE) manage.py makemigrations --check --dry-run
+	$(OFFLINE) -W ignore manage.py makemigrations --check --dry-run
 
 fix:  ## format, and repair what can be repaired
 	$(DEV) -m ruff check --fix .
