@@ -110,7 +110,6 @@ def _statements(role: Identifier, ours: dict[str, bool], *, partial: bool) -> It
             raise GrantWithoutTable(message)
 
 
-@checks.register()
 def owner_is_not_the_serving_role(**_: Any) -> list[checks.CheckMessage]:
     """Refuse to serve as the tables' owner, whom no grant binds."""
     if urlsplit(settings.DATABASE_URL).scheme == "sqlite" or not owner_serves():

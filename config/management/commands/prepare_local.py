@@ -12,6 +12,8 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # A web server does not run these, so this is where a bad setting is named.
+        call_command("check", stdout=self.stdout)
         call_command("migrate", interactive=False, verbosity=1, stdout=self.stdout)
         # Outside DEBUG the demo merchant is made only when somebody asks for it by name.
         if settings.DEBUG:
