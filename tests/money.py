@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -169,8 +168,10 @@ def charge_of(payment: Payment) -> Operation:
     return Operation.objects.get(payment=payment, kind="charge")
 
 
-def reciting(*answers: Any, name: str = "mock_success", **capabilities: Any) -> Reciting:
-    """Have this gateway give these answers, the last one for ever; needs the settings fixture."""
+def reciting(
+    settings: Any, *answers: Any, name: str = "mock_success", **capabilities: Any
+) -> Reciting:
+    """Have this gateway give these answers, the last one for ever."""
     options = {"answers": list(answers), **capabilities}
     entry = {"class": "tests.gateways.reciting.Reciting", "options": options}
     settings.GATEWAYS = {**settings.GATEWAYS, name: entry}

@@ -142,8 +142,6 @@ class TestARefusalOfTheState:
         shop = a_shop()
         payment = shop.accepted()
         first = shop.refund(payment, key="k", amount=100)
-        from tests.money import drain
-
         drain()
 
         again = shop.refund(payment, key="k", amount=100)
