@@ -1,0 +1,64 @@
+"""A day's business in a minute: every way a payment and a refund can go, carried out to the end."""
+
+import json
+import time
+from uuid import uuid4
+
+from django.conf import settings
+from django.http import HttpResponse
+
+from gateways.mocks import webhook
+from tests.money import a_client, a_shop, charge_of, drain, hurry
+
+ROUNDS = 6
+
+
+def tell(gateway: str, *, secret: str = "", **members: object) -> HttpResponse:
+    """Send a mock's signed webhook."""
+    body = json.dumps({"id": f"evt_{uuid4().hex}", "currency": "INR", **members}).encode()
+    signature = webhook.sign(secret or settings.MOCK_WEBHOOK_SECRETS[0], body, time.time())
+    return a_client().generic(
+        "POST",
+        f"/api/webhooks/{gateway}/",
+        body,
+        content_type="application/json",
+        headers={webhook.HEADER: signature},
+    )
+
+
+def settle_everything() -> None:
+    for _ in range(ROUNDS):
+        drain()
+        hurry()
+    drain()
+
+
+def live_through() -> None:
+    """Have payments and refunds succeed, fail, be doubted, told of late, and be refused."""
+    shop = a_shop()
+    refunded, partly, refused, plain = (shop.accepted(1_000) for _ in range(4))
+    shop.accepted(300, gateway="mock_failure")
+    declined = shop.accepted(500, gateway="mock_failure")
+    for token in ("tok_answer_lost", "tok_5xx_before", "tok_unavailable_once", "tok_wrong_amount"):
+        shop.accepted(700, gateway="mock", payment_method=token)
+    unlucky = shop.accepted(900, gateway="mock", payment_method="tok_refund_fails")
+    early = shop.accepted(800)
+    success = {"type": "charge.succeeded", "provider_id": "ch_told"}
+    assert tell("mock_success", reference=str(early.id), amount=800, **success).status_code == 200
+    settle_everything()
+
+    shop.refund(refunded)
+    shop.refund(partly, key="part-1", amount=400)
+    shop.refund(partly, key="part-2", amount=700)
+    shop.refund(partly, key="part-3", amount=100, reason="damaged")
+    shop.refund(refused, key="too-much", amount=5_000)
+    shop.refund(unlucky)
+    settle_everything()
+
+    reference = str(charge_of(declined).id)
+    tell("mock_failure", reference=reference, amount=500, **success)
+    tell("mock_success", reference=str(uuid4()), amount=500, **success)
+    tell(
+        "mock_success", reference=str(plain.id), type="charge.failed", amount=1_000, provider_id="x"
+    )
+    settle_everything()
