@@ -23,7 +23,7 @@ LOCK_TIMEOUT_MS = 1000
 _COUNTED = f"""
     WITH broken AS ({{sql}})
     SELECT (SELECT count(*) FROM broken), broken.* FROM broken LIMIT {EXAMPLES_MAX}
-"""
+"""  # noqa: S608 - the statements are constants
 _SKIPPED = "skipped on SQLite"
 
 
