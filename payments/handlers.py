@@ -101,7 +101,7 @@ class OperationHandler:
             return Done("nobody_to_ask")
         if question.again:
             apply(case, changes, Cause("message", message.id))
-        elif case.payment.status == Status.CREATED:
+        if case.payment.status == Status.CREATED:
             changes.move(case.payment, Status.PROCESSING, cause="message", cause_id=message.id)
         attempts.append(
             Attempt(
