@@ -45,6 +45,8 @@ def live_through() -> None:
     early = shop.accepted(800)
     success = {"type": "charge.succeeded", "provider_id": "ch_told"}
     assert tell("mock_success", reference=str(early.id), amount=800, **success).status_code == 200
+    mistaken = shop.accepted(600)
+    tell("mock_success", reference=str(mistaken.id), amount=601, **success)
     settle_everything()
 
     shop.refund(refunded)
