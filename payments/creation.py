@@ -16,6 +16,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from core import auth, idempotency
 from core.db import row_dicts
 from core.ids import uuid7
+from core.logging import bind
 from ledger import books
 from ledger import sql as ledger_sql
 from outbox.staging import INSERT_MESSAGE, message_params
@@ -88,13 +89,16 @@ def create_payment(
     payment = _unsaved(claim, asked)
     work = lane(OperationKind.CHARGE, payment.gateway)
     posting = bookkeeping.created(payment)
-    (found,) = row_dicts(_CREATE, _params(claim, payment, trace, work) | ledger_sql.params(posting))
+    params = _params(claim, payment, trace, work)
+    (found,) = row_dicts(_CREATE, params | ledger_sql.params(posting))
     if not found["entitled"]:
         auth.forget(key_digest)
         message = "This API key is unknown, revoked or expired."
         raise AuthenticationFailed(message)
     if found["created"] is not None:
         books.remember_accounts(posting)
+        made = ("payment_id", "operation_id", "message_id")
+        bind(**{name: str(params[name]) for name in made})
         location = f"/api/payments/{payment.id}/"
         answer = idempotency.Answer(201, found["created"], location, payment.id)
         return answer.response(), work

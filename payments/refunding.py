@@ -6,6 +6,7 @@ from core import idempotency
 from core.auth import Principal
 from core.db import needs_transaction, transaction_time
 from core.errors import Problem
+from core.logging import bind
 from outbox import staging
 from payments import bookkeeping
 from payments.changes import Changes
@@ -91,12 +92,13 @@ def _stage(payment: Payment, refund: Refund, trace: str) -> None:
     changes.book(bookkeeping.refund_asked(payment, refund))
     changes.tell("refund.created", payment, refund)
     changes.flush()
-    staging.stage(
+    message_id = staging.stage(
         kind=OperationKind.REFUND,
         lane=lane(OperationKind.REFUND, payment.gateway),
         subject_id=operation.id,
         trace=trace,
     )
+    bind(operation_id=str(operation.id), message_id=str(message_id))
 
 
 def answer(refund: Refund, status: int) -> idempotency.Answer:

@@ -13,7 +13,7 @@ from core.cards import mask
 from core.db import rows, transaction
 from core.errors import Problem
 from core.ids import uuid7
-from core.logging import get_logger
+from core.logging import current, get_logger
 from core.metrics import PROVIDER_EVENTS
 from gateways import base, registry
 from outbox import staging
@@ -90,7 +90,8 @@ def _store(gateway: str, body: bytes, notice: base.Notice | None) -> str:
     with transaction():
         is_new = bool(rows(_STORE, columns))
         if is_new and notice:
-            staging.stage(kind=APPLY, lane=lane, subject_id=event_id)
+            trace = current("request_id") or ""
+            staging.stage(kind=APPLY, lane=lane, subject_id=event_id, trace=trace)
     if not is_new:
         return "duplicate"
     if notice is None:
