@@ -14,6 +14,7 @@ from core.metrics import LOST_IN_TRANSPORT, MESSAGES_DEAD, MESSAGES_LAPSED
 from dispatcher.publishing import BrokerAway, Publisher
 from dispatcher.routes import ROUTES
 from outbox import leasing, sweeping
+from outbox.poison import CRASH_LOOP
 
 log = get_logger(__name__)
 
@@ -61,12 +62,13 @@ class Housekeeping:
             log.warning("messages.swept", lost=swept.lost, lapsed=swept.lapsed)
 
     def _prune(self, now: float) -> None:
+        # Set first: pruning that fails must not come back before any work is done.
+        self._next_prune = now + PRUNE_EVERY_SECONDS
         before = smallest_uuid7(time.time() - settings.DONE_KEPT.total_seconds())
         pruned = sweeping.prune(before, settings.DONE_KEPT)
         expired = idempotency.prune(settings.IDEMPOTENCY_KEPT)
-        # A full batch means that more are waiting.
-        is_full = sweeping.PRUNE_LIMIT == pruned or idempotency.PRUNE_LIMIT == expired
-        self._next_prune = now + (0 if is_full else PRUNE_EVERY_SECONDS)
+        if pruned == sweeping.PRUNE_LIMIT or expired == idempotency.PRUNE_LIMIT:
+            self._next_prune = now  # more are waiting
         if pruned or expired:
             log.info("pruned", messages=pruned, idempotency_records=expired)
 
@@ -81,7 +83,7 @@ def bury_convicted() -> None:
         with transaction():
             case = handler.load([subject_id for _, subject_id in found])
             dead = sweeping.bury([message_id for message_id, _ in found])
-            handler.bury(case, dead, sweeping.CRASH_LOOP)
+            handler.bury(case, dead, CRASH_LOOP)
         MESSAGES_DEAD.inc(len(dead))
         for message in dead:
             log.error("message.dead", message_id=str(message.id), kind=kind, reason="crash_loop")

@@ -57,7 +57,7 @@ def run(lane: str, tickets: Sequence[Ticket], worker: str) -> None:
 
 def _count_stale(count: int, lane: str) -> None:
     if count:
-        STALE_DELIVERIES.inc(count)
+        STALE_DELIVERIES.labels(lane.partition(":")[0]).inc(count)
         log.info("delivery.stale", lane=lane, messages=count)
 
 

@@ -15,6 +15,7 @@ from django.db import IntegrityError
 
 from core.db import rows, transaction
 from outbox.handling import Ticket
+from outbox.poison import IS_POISON
 
 # A claim that starts here meets no index entries of rows that are long gone (scan floor); the
 # margin covers transactions that commit later than rows with a younger due time.
@@ -57,10 +58,10 @@ _CLAIM = """
     RETURNING m.job, m.id, m.epoch, m.available_at
 """
 
-_CLAIM_ALONE = """
+_CLAIM_ALONE = f"""
     WITH due AS MATERIALIZED (
-        SELECT id FROM outbox_message
-        WHERE state = 0 AND alone AND available_at <= now()
+        SELECT id FROM outbox_message m
+        WHERE state = 0 AND alone AND available_at <= now() AND NOT {IS_POISON}
           AND NOT EXISTS (SELECT FROM outbox_message WHERE state = 1 AND alone)
         ORDER BY available_at LIMIT 1
         FOR NO KEY UPDATE SKIP LOCKED)
@@ -69,7 +70,7 @@ _CLAIM_ALONE = """
         lease_until = now() + %(lease)s, job = %(job)s
     FROM due WHERE m.id = due.id
     RETURNING m.lane, m.id, m.epoch
-"""
+"""  # noqa: S608 - our own constant
 
 _GIVE_BACK = """
     UPDATE outbox_message m
@@ -162,7 +163,7 @@ def claim_alone(lease: timedelta) -> Job | None:
 
 def any_alone() -> bool:
     """Tell whether any message waits to run alone, due or not."""
-    return bool(rows("SELECT FROM outbox_message WHERE state = 0 AND alone LIMIT 1"))
+    return bool(rows("SELECT 1 FROM outbox_message WHERE state = 0 AND alone LIMIT 1"))
 
 
 def give_back(tickets: Sequence[Ticket], delay: timedelta) -> int:

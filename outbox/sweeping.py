@@ -1,12 +1,8 @@
 """What recovers a message, whoever dropped it: one lease, one sweeper, no leader.
 
 Every condition stands inside the statement that writes, so two sweepers, or a sweeper beside a
-worker that is just committing, cannot both act on a row.
-
-The poison rule: a message whose start lapsed runs *alone* next time, one at a time in the whole
-system, and only lapses of lone starts count against it. A lone lapse in company (another start
-of the same worker lapsed around the same time) does not count: the worker died of something else.
-The verdict is taken a run lease later, when every lapse of that moment has been swept.
+worker that is just committing, cannot both act on a row. ``outbox.poison`` is the rule by which
+messages that keep killing their workers are found.
 """
 
 from collections.abc import Sequence
@@ -16,11 +12,10 @@ from uuid import UUID
 
 from core.db import needs_transaction, rows, transaction
 from outbox.handling import Started
+from outbox.poison import CRASH_LOOP, IS_POISON, LONE_LAPSES_MAX
 
 SWEEP_LIMIT = 500
 PRUNE_LIMIT = 1000
-LONE_LAPSES_MAX = 3
-CRASH_LOOP = "crash loop: its worker died or froze on three lone starts"
 
 _RETURN_LOST = """
     UPDATE outbox_message m
@@ -51,17 +46,11 @@ _RETURN_LAPSED = """
     RETURNING message_id
 """
 
-_CONVICTED = """
+_CONVICTED = f"""
     SELECT m.id, m.subject_id, m.kind FROM outbox_message m
-    WHERE m.state = 0 AND m.alone AND m.starts >= %(max)s AND m.available_at <= now()
-      AND %(max)s <= (
-        SELECT count(*) FROM outbox_lapse l
-        WHERE l.message_id = m.id AND l.alone AND NOT EXISTS (
-            SELECT FROM outbox_lapse o
-            WHERE o.worker = l.worker AND o.message_id <> l.message_id
-              AND o.started_at < l.lease_until AND o.lease_until > l.started_at))
+    WHERE m.state = 0 AND m.alone AND m.available_at <= now() AND {IS_POISON}
     LIMIT %(limit)s
-"""
+"""  # noqa: S608 - our own constant
 
 _BURY = """
     UPDATE outbox_message
@@ -99,7 +88,7 @@ def sweep(run_lease: timedelta) -> Swept:
 
 def convicted() -> list[tuple[UUID, UUID, str]]:
     """Return id, subject and kind of the messages that keep killing their workers."""
-    return rows(_CONVICTED, {"max": LONE_LAPSES_MAX, "limit": SWEEP_LIMIT})
+    return rows(_CONVICTED, {"limit": SWEEP_LIMIT})
 
 
 @needs_transaction
