@@ -94,13 +94,15 @@ class OperationHandler:
         if case.operation.state != OperationState.OPEN:
             STARTS_ON_SETTLED.inc()
             return Done("settled_before")
+        if case.verdict().meaning is not Meaning.NEVER_SENT:
+            known = apply(case, changes, Cause("message", message.id))
+            if known.meaning in {Meaning.SUCCEEDED, Meaning.FAILED}:
+                return Done(known.meaning.value)  # it was answered, only never settled
         attempt_id = uuid7()
         question = asking.question(case, attempt_id, changes.now, inquire=message.kind == INQUIRE)
         if question is None:
             review(case.payment, changes, "the provider cannot be asked what became of it")
             return Done("nobody_to_ask")
-        if question.again:
-            apply(case, changes, Cause("message", message.id))
         if case.payment.status == Status.CREATED:
             changes.move(case.payment, Status.PROCESSING, cause="message", cause_id=message.id)
         attempts.append(
