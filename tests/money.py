@@ -2,16 +2,17 @@
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -20,13 +21,21 @@ from django.test.client import ClientHandler
 from core.auth import key_digest
 from core.db import rows
 from core.models import ApiKey, Merchant
-from dispatcher import runner
+from dispatcher import endings, runner
 from dispatcher.loop import NO_FLOOR
+from dispatcher.routes import ROUTES
+from dispatcher.runner import Run
 from gateways import registry
-from outbox import leasing
+from gateways.base import Notice
+from gateways.mocks import webhook
+from outbox import delivery, leasing
+from outbox.handling import Started
 from outbox.leasing import Job
+from payments.asking import Heard, Question
+from payments.facts import Said
 from payments.models import Operation, Payment
 from tests.conftest import Database
+from tests.gateways.mocking import body_of
 from tests.gateways.reciting import Reciting
 
 JSON = "application/json"
@@ -169,15 +178,73 @@ def charge_of(payment: Payment) -> Operation:
 
 
 def reciting(
-    settings: Any, *answers: Any, name: str = "mock_success", **capabilities: Any
+    override: Any, *answers: Any, name: str = "mock_success", **capabilities: Any
 ) -> Reciting:
     """Have this gateway give these answers, the last one for ever."""
     options = {"answers": list(answers), **capabilities}
-    entry = {"class": "tests.gateways.reciting.Reciting", "options": options}
-    settings.GATEWAYS = {**settings.GATEWAYS, name: entry}
+    entry = {"class": "tests.money.Provider", "options": options}
+    override.GATEWAYS = {**override.GATEWAYS, name: entry}
     gateway = registry.get(name)
     assert isinstance(gateway, Reciting)
     return gateway
+
+
+class Provider(Reciting):
+    """A provider that says what it is told to, and signs its webhooks as the mocks do."""
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> Notice:
+        return webhook.read(headers, body, secrets=settings.MOCK_WEBHOOK_SECRETS, now=now)
+
+
+def told(
+    payment: Payment, kind: str, *, reference: UUID | None = None, secret: str = "", **changed: Any
+) -> HttpResponse:
+    """Have the provider of this payment send a webhook about it, or about a refund of it."""
+    body = body_of(
+        reference or payment.id,
+        **{"id": f"evt_{uuid4()}", "type": kind, "amount": payment.amount,
+           "currency": payment.currency, **changed},
+    )  # fmt: skip
+    return deliver(payment.gateway, body, secret=secret)
+
+
+def deliver(
+    gateway: str, body: bytes, *, secret: str = "", at: float | None = None
+) -> HttpResponse:
+    """Deliver a webhook, signed."""
+    secret = secret or settings.MOCK_WEBHOOK_SECRETS[0]
+    signature = webhook.sign(secret, body, time() if at is None else at)
+    return a_client().post(
+        f"/api/webhooks/{gateway}/", body, content_type=JSON, headers={webhook.HEADER: signature}
+    )
+
+
+def begin(payment: Payment, *, worker: str = WORKER) -> tuple[Started, Question]:
+    """Claim and prepare the one due message of a payment's charge, and stop before the call."""
+    (job,) = [job for job in claim_all() if job.lane.endswith(payment.gateway)]
+    found = delivery.peek(job.tickets)
+    run = Run(ROUTES[found[0][1]], worker, job.lane)
+    by_id = {ticket.id: ticket for ticket in job.tickets}
+    calls, _ = run._prepared([(by_id[message_id], subject) for message_id, _, subject in found])
+    ((message, plan, _),) = calls
+    return message, plan.request
+
+
+def finish(message: Started, said: Said, question: Question, **heard: Any) -> None:
+    """Settle a message with what was heard."""
+    answer = Heard(question.attempt_id, said, **heard)
+    endings.settle(ROUTES[message.kind], [(message, answer)], monotonic() + 20)
+
+
+def took(payment: Payment, provider_id: str = "ch_1") -> dict[str, Any]:
+    """Return the members of an answer that says the money moved."""
+    return {"provider_id": provider_id, "amount": payment.amount, "currency": payment.currency}
+
+
+def counted(counter: Any) -> float:
+    """Return how often something was counted, whatever its labels."""
+    samples = [sample for family in counter.collect() for sample in family.samples]
+    return sum(sample.value for sample in samples if sample.name.endswith("_total"))
 
 
 def net(payment: Payment) -> dict[tuple[str, str], int]:
