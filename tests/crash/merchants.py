@@ -1,0 +1,94 @@
+"""Merchants who write down what they were promised, and ask again until they have an answer."""
+
+import secrets
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+
+from tests.crash.stack import Stack
+
+# What `manage.py seed_demo` makes.
+DEMO_KEY = "test_api_key"
+THREADS = 8
+PATIENCE_SECONDS = 60
+PAUSE_SECONDS = 0.1
+TIMEOUT_SECONDS = 10
+IN_PROGRESS = 409
+SERVER_ERROR = 500
+
+Body = Mapping[str, Any]
+
+
+class Merchants:
+    """A swarm of clients with one journal: key → the ids answered with 2xx."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._base = f"http://127.0.0.1:{stack.port}/api"
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self.promised: defaultdict[str, set[str]] = defaultdict(set)
+        self.bodies: dict[str, Body] = {}
+        self.server_errors: list[str] = []
+        self.retries = 0
+
+    def pay(self, *, key: str = "", **body: Any) -> str:
+        """Create a payment, however often it takes; return its id."""
+        key = key or secrets.token_hex(8)
+        body = {"amount": 1000, "currency": "INR", "gateway": "mock", **body}
+        self.bodies[key] = body
+        return self._insist("/payments/", key, body)
+
+    def refund(self, payment: str, *, key: str = "", amount: int | None = None) -> str:
+        """Refund a payment, all of it or a part; return the refund's id."""
+        body = {} if amount is None else {"amount": amount}
+        return self._insist(f"/payments/{payment}/refund/", key or secrets.token_hex(8), body)
+
+    def _insist(self, path: str, key: str, body: Body) -> str:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = self._ask(path, key, body)
+            if answer is not None and answer.ok:
+                found = str(answer.json()["id"])
+                with self._lock:
+                    self.promised[key].add(found)
+                return found
+            if answer is not None and answer.status_code >= SERVER_ERROR:
+                self.server_errors.append(answer.text)
+            elif answer is not None and answer.status_code != IN_PROGRESS:
+                message = f"{answer.status_code} {answer.text}"
+                raise AssertionError(message)
+            assert time.monotonic() < deadline, f"no answer to {path} in {PATIENCE_SECONDS} s"
+            self.retries += 1
+            time.sleep(PAUSE_SECONDS)
+
+    def _ask(self, path: str, key: str, body: Body) -> requests.Response | None:
+        headers = {"X-API-KEY": DEMO_KEY, "Idempotency-Key": key}
+        try:
+            return self._session().post(
+                self._base + path, json=body, headers=headers, timeout=TIMEOUT_SECONDS
+            )
+        except requests.RequestException:
+            return None
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+            self._local.session.trust_env = False
+        return self._local.session
+
+    def pay_all(self, bodies: Iterable[Body]) -> list[str]:
+        """Create payments side by side."""
+        with self.paying(bodies) as futures:
+            return [future.result() for future in futures]
+
+    @contextmanager
+    def paying(self, bodies: Iterable[Body]) -> Iterator[list[Future[str]]]:
+        """Create payments side by side while the block does its worst."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            yield [pool.submit(lambda body=body: self.pay(**body)) for body in bodies]

@@ -1,0 +1,67 @@
+"""Two dispatchers and two workers under load, and no fault of ours: every sensor stays silent."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from payments.states import Status
+from tests.crash import books
+from tests.crash.merchants import Merchants
+
+pytestmark = pytest.mark.usefixtures("django_db_setup")
+
+PAYMENTS = 300
+ENDS = {
+    "tok_success": Status.SUCCESS,
+    "tok_decline_do_not_honor": Status.FAILED,
+    "tok_pending_success": Status.SUCCESS,
+    "tok_answer_lost": Status.SUCCESS,
+    "tok_5xx_before": Status.SUCCESS,
+    "tok_5xx_after": Status.SUCCESS,
+    "tok_refund_answer_lost": Status.SUCCESS,
+    "tok_refund_pending": Status.SUCCESS,
+    "tok_refund_fails": Status.SUCCESS,
+}
+# A lease longer than any wait here: what is late is then late by a fault.
+LONG_LEASES = {"DISPATCH_LEASE_SECONDS": "30", "RUN_LEASE_SECONDS": "30"}
+# Not among them: starts on settled operations, for a webhook may be faster than our own asking.
+SENSORS = (
+    "pay_stale_deliveries_total",
+    "pay_fence_rejections_total",
+    "pay_messages_lost_in_transport_total",
+    "pay_messages_lapsed_total",
+    "pay_messages_dead_total",
+)
+
+
+def test_two_of_each_carry_out_every_request_once_and_nothing_moves_twice(begin):
+    names = ("web", "dispatcher", "dispatcher-2", "worker", "worker-2")
+    stack = begin(*names, WORKER_SLOTS="4", **LONG_LEASES)
+    merchants = Merchants(stack)
+    methods = random.Random(7).choices(list(ENDS), k=PAYMENTS)
+    bodies = [
+        {"key": f"load-{number}", "payment_method": method, "amount": 1000 + number}
+        for number, method in enumerate(methods)
+    ]
+
+    paid = merchants.pay_all([body for body in bodies for _ in range(2)])
+    books.settle(stack)
+
+    assert paid[::2] == paid[1::2]
+    states = Counter(stack.rows("SELECT payment_method, status FROM payments_payment"))
+    assert states == Counter((method, ENDS[method]) for method in methods)
+    _refund_all(stack, merchants)
+    books.settle(stack)
+    books.check(stack, merchants)
+    assert {name: stack.counted(name) for name in SENSORS} == dict.fromkeys(SENSORS, 0)
+
+
+def _refund_all(stack, merchants):
+    """Refund a part of each, then the rest, each request twice."""
+    successes = stack.rows("SELECT id::text FROM payments_payment WHERE status = 'SUCCESS'")
+    for (payment,) in successes[:60]:
+        for _ in range(2):
+            merchants.refund(payment, key=f"part-{payment}", amount=300)
+        for _ in range(2):
+            merchants.refund(payment)
