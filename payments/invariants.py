@@ -1,6 +1,7 @@
 """What must always be true of payments; `manage.py verify` asks each of these."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
@@ -36,7 +37,7 @@ GUARDS = [
 ]
 
 
-def _pairs(moves: Mapping[str, frozenset[str]]) -> str:
+def _pairs(moves: Mapping[Any, frozenset[Any]]) -> str:
     return ", ".join(f"('{a}', '{b}')" for a, ends in moves.items() for b in sorted(ends))
 
 

@@ -2,10 +2,10 @@
 
 import json
 import time
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.http import HttpResponse
 
 from gateways.mocks import webhook
 from tests.money import a_client, a_shop, charge_of, drain, hurry
@@ -13,7 +13,7 @@ from tests.money import a_client, a_shop, charge_of, drain, hurry
 ROUNDS = 6
 
 
-def tell(gateway: str, *, secret: str = "", **members: object) -> HttpResponse:
+def tell(gateway: str, *, secret: str = "", **members: object) -> Any:
     """Send a mock's signed webhook."""
     body = json.dumps({"id": f"evt_{uuid4().hex}", "currency": "INR", **members}).encode()
     signature = webhook.sign(secret or settings.MOCK_WEBHOOK_SECRETS[0], body, time.time())

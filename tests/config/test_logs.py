@@ -128,7 +128,11 @@ class TestLines:
         self, committed_db: Database, log: io.StringIO
     ) -> None:
         payment = a_shop().sold()
-        success = {"type": "charge.succeeded", "provider_id": "ch_1", "amount": 1_000}
+        success: dict[str, Any] = {
+            "type": "charge.succeeded",
+            "provider_id": "ch_1",
+            "amount": 1_000,
+        }
 
         tell("mock_success", reference=str(payment.id), **success)
         drain()
