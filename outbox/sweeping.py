@@ -17,12 +17,15 @@ from outbox.poison import CRASH_LOOP, IS_POISON, LONE_LAPSES_MAX
 SWEEP_LIMIT = 500
 PRUNE_LIMIT = 1000
 
+# MATERIALIZED here and below, or the planner may take more rows than the limit.
 _RETURN_LOST = """
+    WITH lost AS MATERIALIZED (
+        SELECT id FROM outbox_message
+        WHERE state = 1 AND started_at IS NULL AND lease_until < now()
+        ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED)
     UPDATE outbox_message m
     SET state = 0, lost = m.lost + 1, lease_until = NULL, job = NULL, available_at = now()
-    FROM (SELECT id FROM outbox_message
-          WHERE state = 1 AND started_at IS NULL AND lease_until < now()
-          ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) AS lost
+    FROM lost
     WHERE m.id = lost.id AND m.state = 1 AND m.started_at IS NULL AND m.lease_until < now()
     RETURNING m.id
 """
@@ -61,10 +64,11 @@ _BURY = """
 """
 
 _PRUNE = """
-    DELETE FROM outbox_message WHERE id IN (
+    WITH old AS MATERIALIZED (
         SELECT id FROM outbox_message
         WHERE id < %(before)s AND state = 8 AND finished_at < now() - %(kept)s
         ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    DELETE FROM outbox_message WHERE id IN (SELECT id FROM old)
     RETURNING id
 """
 
