@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from core.cards import mask
 from gateways import base, calling, registry
 from payments.cases import Case
 from payments.facts import Meaning, Said
@@ -143,7 +144,7 @@ def _heard(question: Question, outcome: Any) -> Heard:
         outcome.amount,
         outcome.currency,
         outcome.code,
-        outcome.message[:500],
+        mask(outcome.message)[:500],
         outcome.retry_after_seconds,
     )
 

@@ -117,14 +117,14 @@ def _columns(notice: base.Notice | None) -> dict[str, Any]:
         )
         return {**empty, "amount": None, "parked_reason": "it cannot be read"}
     return {
-        "event_id": notice.event_id,
+        "event_id": mask(notice.event_id),
         "kind": notice.kind,
         "outcome": notice.outcome.kind.value,
-        "reference": notice.reference,
-        "provider_id": notice.provider_id,
+        "reference": mask(notice.reference),
+        "provider_id": mask(notice.provider_id),
         "amount": notice.outcome.amount,
         "currency": notice.outcome.currency,
-        "code": notice.outcome.code,
-        "detail": notice.outcome.message,
+        "code": mask(notice.outcome.code),
+        "detail": mask(notice.outcome.message),
         "parked_reason": "",
     }
