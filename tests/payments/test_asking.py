@@ -204,3 +204,10 @@ def test_a_providers_key_is_of_operation_and_gateway_and_nothing_else():
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
     assert all(one.hex in key for key in keys[:3])
+
+
+def test_a_card_number_in_a_providers_words_is_masked(settings):
+    answer, _ = heard(settings, declined("no", "card 4242424242424242 is stolen"), case=a_case())
+
+    assert "4242424242424242" not in answer.detail
+    assert answer.detail.endswith("is stolen")
