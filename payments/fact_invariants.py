@@ -126,6 +126,26 @@ SENDS = [
         """,
     ),
     Invariant(
+        "payments-settled-are-not-asked",
+        "nobody asks about a settled operation again; a minute covers transactions that overlapped",
+        """
+        SELECT a.id, a.operation_id, a.intended_at, o.settled_at FROM payments_attempt a
+        JOIN payments_operation o ON o.id = a.operation_id
+        WHERE a.intended_at > o.settled_at + interval '1 minute'
+        """,
+    ),
+    Invariant(
+        "payments-epochs-only-grow",
+        "no attempt of an older epoch was made after one of a newer epoch of its message",
+        """
+        SELECT later.id, later.message_id, later.epoch FROM (
+            SELECT id, message_id, epoch, intended_at,
+                   lag(intended_at) OVER (PARTITION BY message_id ORDER BY epoch) AS before
+            FROM payments_attempt) AS later
+        WHERE later.intended_at < later.before
+        """,
+    ),
+    Invariant(
         "payments-answers-have-an-outcome",
         "an attempt has an outcome exactly when it was answered",
         """

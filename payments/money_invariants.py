@@ -119,4 +119,18 @@ INVARIANTS: list[Invariant] = [
                OR (x.merchant_id, x.mode) <> (p.merchant_id, p.mode))
         """,
     ),
+    Invariant(
+        "payments-booked-to-their-parties",
+        "a booking about a payment or refund touches accounts of its merchant and gateway only",
+        """
+        SELECT x.id, x.kind, e.code, e.owner FROM ledger_transaction x
+        JOIN ledger_entries e ON e.transaction_id = x.id
+        LEFT JOIN payments_refund r ON r.id = x.source_id
+        JOIN payments_payment p ON p.id = coalesce(r.payment_id, x.source_id)
+        WHERE e.owner <> CASE
+            WHEN e.code = 'merchant_payable' THEN p.merchant_id::text
+            WHEN e.code IN ('gateway_receivable', 'refunds_clearing') THEN p.gateway
+            ELSE e.owner END
+        """,
+    ),
 ]

@@ -11,7 +11,9 @@ from config import verifying
 from core.invariants import Invariant
 from payments.fact_invariants import no_second_send
 from tests import servers
-from tests.config.damage import ALL, OF_RIGHTS, OF_TRIGGERS, Damage
+from tests.config.damage import ALL
+from tests.config.damage_to_rooms import OF_RIGHTS, OF_TRIGGERS
+from tests.config.planting import Damage
 from tests.conftest import Database
 from tests.ledger.test_invariants import DAMAGE as OF_LEDGER
 

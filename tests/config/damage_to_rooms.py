@@ -1,0 +1,110 @@
+"""Damage to what stands around the payments: answers, messages, webhooks, guards."""
+
+from tests.config.planting import DONE, Damage, copy
+
+OF_CORE = {
+    "core-one-answer-per-key": [Damage(copy("core_idempotencyrecord", "status = 201"))],
+    "core-answers-made-something": [
+        Damage("UPDATE core_idempotencyrecord SET status = 503 WHERE status = 422"),
+        Damage("UPDATE core_idempotencyrecord SET status = 201 WHERE status = 422"),
+    ],
+}
+OF_OUTBOX = {
+    "outbox-leases-only-in-flight": [
+        Damage(f"UPDATE outbox_message SET lease_until = now() WHERE id = {DONE}"),
+        Damage(f"UPDATE outbox_message SET job = gen_random_uuid() WHERE id = {DONE}"),
+    ],
+    "outbox-starts-within-epochs": [
+        Damage(f"UPDATE outbox_message SET starts = epoch + 1 WHERE id = {DONE}")
+    ],
+    "outbox-started-means-counted": [
+        Damage(f"UPDATE outbox_message SET worker = '' WHERE id = {DONE}")
+    ],
+    "outbox-over-has-an-end": [
+        Damage(f"UPDATE outbox_message SET finished_at = NULL WHERE id = {DONE}"),
+        Damage("UPDATE outbox_message SET finished_at = now() WHERE state = 0"),
+    ],
+    "outbox-one-active-per-subject": [Damage(copy("outbox_message", "state = 0"))],
+    "outbox-one-alone-in-flight": [
+        Damage(
+            ";".join(
+                [
+                    copy(
+                        "outbox_message",
+                        "state = 0",
+                        subject_id="gen_random_uuid()",
+                        state="1",
+                        alone="true",
+                        lease_until="now()",
+                        job="gen_random_uuid()",
+                    )
+                ]
+                * 2
+            ),
+            ("outbox-at-rest-nothing-in-flight", "payments-at-rest-no-message-waits"),
+        )
+    ],
+    "outbox-lapses-of-real-starts": [
+        Damage(
+            f"""
+            INSERT INTO outbox_lapse
+                (id, message_id, epoch, worker, alone, started_at, lease_until, swept_at)
+            VALUES (gen_random_uuid(), {DONE}, {epoch}, 'w', false, now(), now(), now()),
+                   (gen_random_uuid(), {DONE}, {other}, 'w', false, now(), now(), now())
+            """
+        )
+        for epoch, other in ((999, 1), (1, 1))
+    ],
+    "outbox-at-rest-nothing-in-flight": [
+        Damage("UPDATE outbox_message SET state = 1, lease_until = now(), job = id WHERE state = 0")
+    ],
+}
+OF_WEBHOOKS = {
+    "webhooks-none-forgotten": [
+        Damage("UPDATE webhooks_providerevent SET parked_at = NULL, parked_reason = ''")
+    ],
+    "webhooks-applied-are-facts": [
+        Damage("UPDATE webhooks_providerevent SET amount = 1 WHERE applied_at IS NOT NULL"),
+        Damage("DELETE FROM payments_notice WHERE outcome = 'declined'"),
+    ],
+    "webhooks-facts-were-received": [
+        Damage("UPDATE webhooks_providerevent SET gateway = 'mock' WHERE outcome = 'declined'")
+    ],
+    "webhooks-stored-once": [Damage(copy("webhooks_providerevent", "parked_at IS NOT NULL"))],
+    "webhooks-parked-for-a-reason": [
+        Damage("UPDATE webhooks_providerevent SET parked_reason = ''"),
+        Damage("UPDATE webhooks_providerevent SET parked_at = now(), parked_reason = 'both'"),
+    ],
+}
+# These need no other state than the catalogue's; {serving} is the role that serves.
+OF_TRIGGERS = {
+    "payments-triggers-in-force": [
+        "ALTER TABLE payments_payment DISABLE TRIGGER payments_payment_legal_move",
+        "ALTER TABLE payments_event ENABLE TRIGGER payments_event_append_only",
+        "DROP TRIGGER payments_refund_fits ON payments_refund",
+        """
+        DROP TRIGGER payments_attempt_answered_once ON payments_attempt;
+        CREATE TRIGGER payments_attempt_answered_once BEFORE UPDATE OF outcome ON payments_attempt
+            FOR EACH ROW WHEN (OLD.answered_at IS NOT NULL) EXECUTE FUNCTION payments_refuse('no');
+        ALTER TABLE payments_attempt ENABLE ALWAYS TRIGGER payments_attempt_answered_once
+        """,
+    ],
+    "outbox-triggers-in-force": [
+        "ALTER TABLE outbox_message DISABLE TRIGGER outbox_done_stays_done",
+        "ALTER TABLE outbox_lapse ENABLE REPLICA TRIGGER outbox_lapse_append_only",
+    ],
+}
+OF_RIGHTS = {
+    "payments-rights-as-listed": [
+        "GRANT UPDATE ON payments_statuschange TO {serving}",
+        "GRANT UPDATE (amount) ON payments_payment TO {serving}",
+        "GRANT DELETE ON payments_notice TO PUBLIC",
+        "GRANT TRUNCATE ON payments_attempt TO {serving}",
+    ],
+    "outbox-rights-as-listed": ["GRANT DELETE ON outbox_lapse TO {serving}"],
+    "webhooks-rights-as-listed": [
+        "GRANT UPDATE (content) ON webhooks_providerevent TO {serving}",
+        "GRANT DELETE ON webhooks_providerevent TO {serving}",
+    ],
+    "core-rights-as-listed": ["GRANT UPDATE (body) ON core_idempotencyrecord TO {serving}"],
+}
