@@ -103,7 +103,7 @@ def ask(question: Question, lease_end: float) -> Heard:
     deadline = base.Deadline(end, send_before=min(end, now + question.send_seconds))
     outcome = None
     if question.send is not None:
-        outcome = _send(question.gateway, question.send, deadline)
+        outcome = _send(question.gateway, question.send, _time_to_send(question, deadline, now))
         if question.query is None or not _needs_a_look(outcome, again=question.again):
             return _heard(question, outcome)
     if question.query is None:
@@ -129,6 +129,14 @@ def _send(
     if isinstance(request, base.Charge):
         return calling.call(gateway, "charge", request, deadline)
     return calling.call(gateway, "refund", request, deadline)
+
+
+def _time_to_send(question: Question, whole: base.Deadline, now: float) -> base.Deadline:
+    """Keep half of the time for a look, or a provider that is slow to send would never be asked."""
+    if not question.again or question.query is None:
+        return whole
+    half = now + (whole.at - now) / 2
+    return base.Deadline(half, send_before=min(half, whole.send_before))
 
 
 def _needs_a_look(outcome: base.Outcome, *, again: bool) -> bool:
