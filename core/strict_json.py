@@ -12,12 +12,11 @@ from rest_framework.parsers import BaseParser
 
 from core.cards import find_card_data
 from core.errors import Problem
+from core.provider_text import UNSTORABLE
 
 _BOM = b"\xef\xbb\xbf"
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[{\]}]")
-# Neither can be stored as text by PostgreSQL.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _malformed(detail: str) -> Problem:
@@ -65,7 +64,7 @@ def _check_text(value: Any) -> None:
             waiting.extend(part.values())
         elif isinstance(part, list):
             waiting.extend(part)
-        elif isinstance(part, str) and _UNSTORABLE.search(part):
+        elif isinstance(part, str) and UNSTORABLE.search(part):
             raise _malformed("A string holds a NUL or half of a surrogate pair.")
 
 

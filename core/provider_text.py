@@ -1,0 +1,17 @@
+"""What providers write, made fit to keep: storable, bounded, and without card numbers."""
+
+import re
+
+from core.cards import mask
+
+# Neither a NUL nor half of a surrogate pair can be stored as text by PostgreSQL.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def clean(text: str, limit: int) -> str:
+    """Return the text as it may be stored, at most ``limit`` characters of it.
+
+    It is cut last: half of a card number would no longer be seen.
+    """
+    return mask(UNSTORABLE.sub(REPLACEMENT, text))[:limit]

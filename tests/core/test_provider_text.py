@@ -1,0 +1,35 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.cards import holds_card_number
+from core.provider_text import clean
+from tests.core.samples import CARDS, DISGUISED, HARMLESS
+
+
+@pytest.mark.parametrize("card", CARDS + DISGUISED)
+def test_a_card_number_is_masked(card):
+    assert not holds_card_number(clean(f"card {card} declined", 500))
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_is_harmless_stays_as_it_is(text):
+    assert clean(text, 500) == text
+
+
+def test_a_card_number_at_the_cut_is_masked_before_it():
+    assert clean("x" * 10 + " 4111111111111111", 20) == "x" * 10 + " [card]"
+
+
+@pytest.mark.parametrize("bad", ["\x00", "\ud800"])
+def test_what_cannot_be_stored_is_replaced(bad):
+    assert clean(f"a{bad}b", 500) == "a\N{REPLACEMENT CHARACTER}b"
+
+
+@given(st.text(st.characters(), max_size=50), st.integers(0, 60))
+def test_any_text_becomes_one_that_can_be_stored(text, limit):
+    cleaned = clean(text, limit)
+
+    assert len(cleaned) <= limit
+    assert "\x00" not in cleaned
+    cleaned.encode()
