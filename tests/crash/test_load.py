@@ -23,6 +23,17 @@ ENDS = {
     "tok_refund_pending": Status.SUCCESS,
     "tok_refund_fails": Status.SUCCESS,
 }
+TROUBLESOME = {
+    "tok_timeout": Status.SUCCESS,
+    "tok_slow": Status.SUCCESS,
+    "tok_find_lags": Status.SUCCESS,
+    "tok_late_success": Status.SUCCESS,
+    "tok_pending_silent_success": Status.SUCCESS,
+    "tok_pending_failure": Status.FAILED,
+    "tok_rate_limited_once": Status.SUCCESS,
+    "tok_lost_before": Status.SUCCESS,
+    "tok_unavailable_once": Status.SUCCESS,
+}
 # A lease longer than any wait here: what is late is then late by a fault.
 LONG_LEASES = {"DISPATCH_LEASE_SECONDS": "30", "RUN_LEASE_SECONDS": "30"}
 # Not among them: starts on settled operations, for a webhook may be faster than our own asking.
@@ -65,3 +76,19 @@ def _refund_all(stack, merchants):
             merchants.refund(payment, key=f"part-{payment}", amount=300)
         for _ in range(2):
             merchants.refund(payment)
+
+
+def test_whatever_a_provider_does_ends_without_a_human(begin):
+    stack = begin("web", "dispatcher", "worker")
+    merchants = Merchants(stack)
+
+    merchants.pay_all({"payment_method": method} for method in TROUBLESOME)
+
+    stack.until("the right ends", lambda: _ends(stack) == TROUBLESOME, 40)
+    books.settle(stack)
+    books.check(stack, merchants)
+    assert stack.counted("pay_fence_rejections_total") == 0
+
+
+def _ends(stack):
+    return dict(stack.rows("SELECT payment_method, status FROM payments_payment"))
