@@ -5,6 +5,8 @@ from iso4217 import raw_table
 MIN_AMOUNT = 1
 # Nine million of the largest payments still fit one account's bigint.
 MAX_AMOUNT = 999_999_999_999
+# What a column of amounts holds; others may speak of more than we ever ask for.
+STORABLE_AMOUNT_MAX = 2**63 - 1
 
 _EXPONENTS = {"0", "2", "3"}
 

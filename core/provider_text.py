@@ -6,6 +6,9 @@ from core.cards import mask
 
 # Neither a NUL nor half of a surrogate pair can be stored as text by PostgreSQL.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+ID_LENGTH = 255
+CODE_LENGTH = 100
+DETAIL_LENGTH = 500
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 

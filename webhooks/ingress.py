@@ -4,17 +4,19 @@ import time
 from hashlib import sha256
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.cards import mask
 from core.db import rows, transaction
 from core.errors import Problem
 from core.ids import uuid7
 from core.logging import current, get_logger
 from core.metrics import PROVIDER_EVENTS
+from core.money import STORABLE_AMOUNT_MAX
+from core.provider_text import CODE_LENGTH, DETAIL_LENGTH, ID_LENGTH, clean
 from gateways import base, registry
 from outbox import staging
 from outbox.waking import wake
@@ -36,6 +38,12 @@ _STORE = """
     ON CONFLICT (gateway, content_sha256) DO NOTHING
     RETURNING id
 """
+_UNREADABLE: dict[str, Any] = {
+    **dict.fromkeys(("event_id", "kind", "outcome", "reference", "provider_id"), ""),
+    **dict.fromkeys(("currency", "code", "detail"), ""),
+    "amount": None,
+    "parked_reason": "it cannot be read",
+}
 
 
 class ProviderWebhook(APIView):
@@ -60,9 +68,10 @@ class ProviderWebhook(APIView):
 
 
 def _read(gateway: str, request: Request, body: bytes) -> base.Notice | None:
-    """Verify and read; None is a webhook that is genuine and says nothing we can read."""
+    """Verify and read; None is a webhook that is genuine and says nothing we can keep."""
     try:
-        return registry.get(gateway).read_webhook(request.headers, body, time.time())
+        notice = registry.get(gateway).read_webhook(request.headers, body, time.time())
+        return _storable(notice)
     except registry.UnknownGateway:
         raise Problem("not-found") from None
     except base.SignatureInvalid:
@@ -76,15 +85,21 @@ def _read(gateway: str, request: Request, body: bytes) -> base.Notice | None:
         return None
 
 
+def _storable(notice: base.Notice) -> base.Notice:
+    if abs(notice.outcome.amount or 0) > STORABLE_AMOUNT_MAX:
+        message = "the amount is larger than any"
+        raise base.NoticeMalformed(message)
+    return notice
+
+
 def _store(gateway: str, body: bytes, notice: base.Notice | None) -> str:
     event_id = uuid7()
-    content = mask(body.decode("utf-8", "replace").replace("\x00", "�"))
     columns = {
         "id": event_id,
         "gateway": gateway,
         "digest": sha256(body).hexdigest(),
-        "content": content,
-        **_columns(notice),
+        "content": clean(body.decode("utf-8", "replace"), settings.BODY_LIMIT_BYTES),
+        **(_columns(notice) if notice else _UNREADABLE),
     }
     lane = f"{APPLY}:{gateway}"
     with transaction():
@@ -100,31 +115,18 @@ def _store(gateway: str, body: bytes, notice: base.Notice | None) -> str:
     return "stored"
 
 
-def _columns(notice: base.Notice | None) -> dict[str, Any]:
-    if notice is None:
-        empty = dict.fromkeys(
-            (
-                "event_id",
-                "kind",
-                "outcome",
-                "reference",
-                "provider_id",
-                "currency",
-                "code",
-                "detail",
-            ),
-            "",
-        )
-        return {**empty, "amount": None, "parked_reason": "it cannot be read"}
+def _columns(notice: base.Notice) -> dict[str, Any]:
+    """Return what was said, as it may be stored."""
+    outcome = notice.outcome
     return {
-        "event_id": mask(notice.event_id),
+        "event_id": clean(notice.event_id, ID_LENGTH),
         "kind": notice.kind,
-        "outcome": notice.outcome.kind.value,
-        "reference": mask(notice.reference),
-        "provider_id": mask(notice.provider_id),
-        "amount": notice.outcome.amount,
-        "currency": notice.outcome.currency,
-        "code": mask(notice.outcome.code),
-        "detail": mask(notice.outcome.message),
+        "outcome": outcome.kind.value,
+        "reference": clean(notice.reference, ID_LENGTH),
+        "provider_id": clean(notice.provider_id, ID_LENGTH),
+        "amount": outcome.amount,
+        "currency": clean(outcome.currency, CODE_LENGTH),
+        "code": clean(outcome.code, CODE_LENGTH),
+        "detail": clean(outcome.message, DETAIL_LENGTH),
         "parked_reason": "",
     }

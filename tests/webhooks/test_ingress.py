@@ -1,14 +1,17 @@
 """The providers' door: what is signed is stored once and answered 200, and nothing else is."""
 
 import json
+from datetime import UTC, datetime
 from time import time
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from gateways.base import Notice, Outcome, OutcomeKind
 from gateways.mocks import webhook
 from tests.gateways.mocking import body_of
-from tests.money import JSON, a_client, a_shop, deliver, drain, problem
+from tests.money import JSON, Provider, a_client, a_shop, deliver, drain, problem
 from webhooks.models import ProviderEvent
 
 pytestmark = pytest.mark.django_db
@@ -149,6 +152,59 @@ class TestAWebhook:
         columns = ProviderEvent.objects.values_list().get()
         assert all("4242424242424242" not in str(value) for value in columns)
         assert "4242424242424242" not in caplog.text
+
+
+class Careless(Provider):
+    """A provider whose adapter hands on whatever it is sent, past the signature."""
+
+    def read_webhook(self, headers: Any, body: bytes, now: float) -> Notice:
+        text, amount = body.decode("utf-16"), self.answers[0]
+        return Notice(
+            event_id=text,
+            kind="charge",
+            outcome=Outcome(
+                kind=OutcomeKind.DECLINED,
+                provider_id=text,
+                amount=amount,
+                currency=text,
+                code=text,
+                message=text,
+            ),
+            reference=text,
+            provider_id=text,
+            occurred_at=datetime.now(UTC),
+        )
+
+
+def deliver_carelessly(settings, text: str, amount: int = 1) -> ProviderEvent:
+    entry = {"class": f"{__name__}.Careless", "options": {"answers": [amount]}}
+    settings.GATEWAYS = {"careless": entry}
+    answer = deliver("careless", text.encode("utf-16"))
+    assert answer.status_code == 200, answer.content
+    return ProviderEvent.objects.get()
+
+
+class TestAWordOfAProvider:
+    def test_is_kept_without_its_card_number(self, settings):
+        event = deliver_carelessly(settings, "of 4111 1111 1111 1111 no")
+
+        said = (event.event_id, event.reference, event.provider_id, event.currency, event.code)
+        assert {*said, event.detail} == {"of [card] no"}
+
+    @pytest.mark.parametrize("text", ["a\x00b", "x" * 20_000])
+    def test_is_kept_however_long_or_odd_it_is(self, settings, text):
+        event = deliver_carelessly(settings, text)
+
+        assert event.parked_at is None
+        assert len(event.detail) <= 500
+        assert len(event.code) <= 100
+
+
+@pytest.mark.parametrize("amount", [2**63, -(2**63) - 1, 10**30])
+def test_an_amount_that_no_column_holds_is_parked(settings, amount):
+    event = deliver_carelessly(settings, "ch_1", amount)
+
+    assert event.parked_reason == "it cannot be read"
 
 
 def test_a_provider_hears_nothing_of_what_we_know():
