@@ -63,6 +63,7 @@ class RequestContext:
             response["X-Request-Id"] = request_id
             self._record(request, response, time.perf_counter() - began)
         finally:
+            set_origin("")
             clear_contextvars()
         return response
 

@@ -5,6 +5,9 @@ import pytest
 
 from core.errors import REGISTRY, Problem, problem_http_response
 
+# Closing an answer looks at this thread's connection, which an earlier test may have opened.
+pytestmark = pytest.mark.django_db
+
 ID = "0193a2f0-5b1c-7c3e-9d2a-6f1e0c9b7a55"
 
 
