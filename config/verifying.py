@@ -78,7 +78,7 @@ def ask(invariant: Invariant, timeout: timedelta) -> Finding:
         # SQLite says itself which statements it has no words for.
         if connection.vendor == "sqlite" and isinstance(error, OperationalError):
             return Finding(invariant, None, trouble=_SKIPPED)
-        return Finding(invariant, None, trouble=clean(str(error).strip()))
+        return Finding(invariant, None, trouble=clean(str(error).partition("\n")[0]))
 
 
 def _read(cursor: Any, invariant: Invariant) -> Finding:
