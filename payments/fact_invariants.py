@@ -126,12 +126,12 @@ SENDS = [
         """,
     ),
     Invariant(
-        "payments-settled-are-not-asked",
-        "nobody asks about a settled operation again; a minute covers transactions that overlapped",
+        "payments-settled-are-not-sent",
+        "nothing is sent for a settled operation; a minute covers transactions that overlapped",
         """
         SELECT a.id, a.operation_id, a.intended_at, o.settled_at FROM payments_attempt a
         JOIN payments_operation o ON o.id = a.operation_id
-        WHERE a.intended_at > o.settled_at + interval '1 minute'
+        WHERE a.kind = 'send' AND a.intended_at > o.settled_at + interval '1 minute'
         """,
     ),
     Invariant(

@@ -138,7 +138,7 @@ OF_FACTS = {
     "payments-first-send-is-remembered": [
         Damage(f"UPDATE payments_operation SET first_sent_at = NULL WHERE id = {charge(PLAIN)}")
     ],
-    "payments-settled-are-not-asked": [
+    "payments-settled-are-not-sent": [
         Damage(
             f"""
             UPDATE payments_attempt SET intended_at = now() + interval '1 hour'
