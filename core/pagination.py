@@ -70,7 +70,8 @@ class NewestFirst(BasePagination):
 def _limit(raw: str | None) -> int:
     if raw is None:
         return LIMIT_DEFAULT
-    if not (raw.isascii() and raw.isdigit() and 1 <= int(raw[:9]) <= LIMIT_MAX):
+    is_short = len(raw) <= len(str(LIMIT_MAX))  # Python converts only so many digits
+    if not (is_short and raw.isascii() and raw.isdigit() and 1 <= int(raw) <= LIMIT_MAX):
         raise _bad("limit", "invalid", f"Must be a whole number from 1 to {LIMIT_MAX}.")
     return int(raw)
 

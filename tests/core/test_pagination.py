@@ -66,7 +66,11 @@ def test_twenty_come_unless_more_are_asked_for():
     assert sizes == [20, 21]
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "ten", "", "١", "1" * 40, " 1", "+1"])
+@pytest.mark.parametrize(
+    "limit",
+    ["0", "101", "-1", "1.5", "ten", "", "١", "1" * 40, " 1", "+1",
+     "00000000111", "000000001" + "1" * 5_000],
+)  # fmt: skip
 def test_a_limit_is_refused_that_is(limit):
     assert problem(a_shop().get(PAYMENTS, limit=limit)) == BAD
 
