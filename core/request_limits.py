@@ -56,8 +56,8 @@ def _check_headers(meta: dict[str, Any]) -> None:
         raise Problem("headers-too-large", f"At most {MAX_HEADERS_CHARACTERS} bytes are read.")
     if holds_card_number("\n".join(read)):
         raise _card_data("headers")
-    if meta.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in {"identity", ""}:
-        raise Problem("unsupported-media-type", "A compressed body is not read.")
+    if "HTTP_CONTENT_ENCODING" in meta:
+        raise Problem("unsupported-media-type", "Send the body as it is, without an encoding.")
 
 
 def _too_large() -> Problem:
