@@ -73,6 +73,8 @@ class Answer:
             status=self.status,
             content_type=CONTENT_TYPE if is_problem else "application/json",
         )
+        if is_problem:
+            response["Cache-Control"] = "no-store"
         if self.location:
             response["Location"] = self.location
         if replayed:

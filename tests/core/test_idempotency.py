@@ -148,6 +148,7 @@ class TestARefusalOfTheState:
 
         assert problem(first) == (409, "invalid-state")
         assert_replayed(again, first)
+        assert [answer["Cache-Control"] for answer in (first, again)] == ["no-store"] * 2
 
     def test_of_the_amount_is_stored_and_replayed(self):
         shop = a_shop()
