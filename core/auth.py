@@ -114,9 +114,12 @@ def forget(digest: str) -> None:
     _remembered.pop(digest, None)
 
 
-def _listed(scopes: str | list[str]) -> list[str]:
+def _listed(scopes: Any) -> list[str]:
+    """Return the scopes of a column; what is no list of texts grants nothing."""
     # A raw query gives a JSON column as text.
-    return list(json.loads(scopes)) if isinstance(scopes, str) else scopes
+    found = json.loads(scopes) if isinstance(scopes, str) else scopes
+    is_list = isinstance(found, list) and all(isinstance(scope, str) for scope in found)
+    return found if is_list else []
 
 
 def _checks_itself(request: Request) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from core.auth import _listed
 from core.models import ApiKey, Merchant
 from tests.money import PAYMENTS, Shop, a_client, a_shop, problem
 
@@ -126,6 +127,12 @@ def test_a_scope_opens_its_own_doors_only(scope, statuses):
     ]
 
     assert [answer.status_code for answer in answers] == statuses
+
+
+@pytest.mark.parametrize("scopes", ['"*"', '{"*": false}', "null", "7", '["*", 1]', "[null]"])
+def test_scopes_that_are_no_list_of_texts_grant_nothing(scopes):
+    # PostgreSQL refuses to store them; another database may not.
+    assert _listed(scopes) == []
 
 
 def test_a_refused_scope_is_a_problem_and_spends_no_key():

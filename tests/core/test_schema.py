@@ -73,3 +73,17 @@ def test_a_secret_belongs_to_one_key(owner):
 
     with pytest.raises(errors.UniqueViolation, match="secret_sha256"):
         insert(owner, "core_apikey", **key_row(owner))
+
+
+NO_SCOPES = ['"*"', '{"*": false}', "null", "1", '["*", 1]', "[null]", '[["*"]]', '[{"*": 1}]']
+
+
+@pytest.mark.parametrize("scopes", NO_SCOPES)
+def test_scopes_are_a_list_of_texts(owner, scopes):
+    with pytest.raises(errors.CheckViolation, match="api_key_scopes_are_a_list"):
+        insert(owner, "core_apikey", **key_row(owner, scopes=scopes))
+
+
+@pytest.mark.parametrize("scopes", ["[]", '["*"]', '["payments:read", "balance:read"]'])
+def test_a_list_of_scopes_is_taken(owner, scopes):
+    insert(owner, "core_apikey", **key_row(owner, scopes=scopes))
