@@ -1,66 +1,24 @@
 """The dispatcher beside a real broker: what it hands over, how much, and what without one."""
 
-import base64
-import json
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from threading import Event, Thread
 from time import monotonic, sleep
-from uuid import UUID
 
 import pytest
-import redis
 from django.db import connection
 
 from config.celery import app
 from core.db import rows
-from core.metrics import BREAKER_OPEN, MESSAGES_PUBLISHED
+from core.metrics import MESSAGES_PUBLISHED
 from dispatcher import runner
-from dispatcher.loop import JOBS_WAITING_PER_SLOT, Loop
-from dispatcher.publishing import QUEUE, TASK, Publisher
-from outbox import waking
+from dispatcher.loop import JOBS_WAITING_PER_SLOT
 from outbox.handling import Ticket
+from tests.dispatcher.driving import in_flight, queued, tick
 from tests.money import a_shop, counted
 from tests.outbox.planting import LANE, claim, lapse, plant, start, states
 
-pytestmark = [pytest.mark.usefixtures("committed_db")]
-
-NOWHERE = "redis://127.0.0.1:1/0"
-
-
-@pytest.fixture
-def broker(broker_url: str) -> Iterator["redis.Redis"]:
-    app.set_current()
-    with closing(redis.Redis.from_url(broker_url)) as client:
-        yield client
-
-
-@pytest.fixture
-def loop(broker) -> Iterator[Loop]:
-    made = Loop(Publisher())
-    yield made
-    made.publisher.close()
-
-
-def queued(broker) -> list[tuple[str, list[Ticket]]]:
-    """Return what waits in the broker: each job's lane and tickets."""
-    jobs = []
-    for raw in broker.lrange(QUEUE, 0, -1):
-        message = json.loads(raw)
-        assert message["headers"]["task"] == TASK
-        (lane, tickets), *_ = json.loads(base64.b64decode(message["body"]))
-        jobs.append((lane, [Ticket(UUID(id_), epoch) for id_, epoch in tickets]))
-    return jobs
-
-
-def in_flight() -> int:
-    return int(rows("SELECT count(*) FROM outbox_message WHERE state = 1")[0][0])
-
-
-def tick(loop: Loop, times: int = 1) -> None:
-    for _ in range(times):
-        loop.tick()
+pytestmark = pytest.mark.usefixtures("committed_db")
 
 
 class TestHandingOver:
@@ -151,102 +109,6 @@ class TestTheWindow:
         tick(loop, 2)
 
         assert in_flight() == 1
-
-
-class TestWithoutABroker:
-    def break_broker(self, monkeypatch) -> None:
-        monkeypatch.setattr(app.conf, "broker_write_url", NOWHERE, raising=False)
-
-    def test_gives_messages_back_untouched(self, loop, monkeypatch):
-        plant(3)
-        self.break_broker(monkeypatch)
-
-        tick(loop)
-
-        columns = ("state", "starts", "failures", "lost", "last_error")
-        assert states(*columns) == [(0, 0, 0, 0, "")] * 3
-        assert loop.breaker.is_open
-        assert counted_gauge() == 1
-
-    def test_claims_nothing_while_the_breaker_is_open(self, loop, monkeypatch):
-        plant(1)
-        self.break_broker(monkeypatch)
-        tick(loop)
-        loop.breaker._until = monotonic() + 60
-        rows("UPDATE outbox_message SET available_at = now()")
-
-        tick(loop, 3)
-
-        assert states("state", "epoch") == [(0, 1)]
-
-    def test_hands_over_once_it_is_back(self, loop, broker, monkeypatch):
-        plant(2)
-        with monkeypatch.context() as broken:
-            self.break_broker(broken)
-            tick(loop)
-
-        deadline = monotonic() + 5
-        while not queued(broker) and monotonic() < deadline:
-            tick(loop)
-
-        assert [len(tickets) for _, tickets in queued(broker)] == [2]
-        assert states("state", "epoch", "failures", "lost") == [(1, 2, 0, 0)] * 2
-        assert not loop.breaker.is_open
-
-    def test_waits_longer_each_time_up_to_a_bound(self, loop):
-        waits = [loop.breaker.trip() for _ in range(8)]
-
-        assert waits[:3] == [0.1, 0.2, 0.4]
-        assert max(waits) == 5.0
-
-    def test_payments_are_accepted(self, settings):
-        settings.REDIS_URL = NOWHERE
-
-        assert a_shop().pay().status_code == 201
-
-
-def counted_gauge() -> float:
-    return float(next(iter(BREAKER_OPEN.collect())).samples[0].value)
-
-
-class TestABrokerThatForgot:
-    def test_is_noticed_by_what_it_lost(self, loop, broker):
-        before = loop.publisher.has_forgotten()
-        broker.flushall()
-
-        assert (before, loop.publisher.has_forgotten()) == (False, True)
-        assert not loop.publisher.has_forgotten()
-
-    def test_has_its_messages_offered_again_at_once(self, loop, broker, settings):
-        settings.SWEEP_EVERY = timedelta(0)
-        plant(2)
-        tick(loop)
-        broker.flushall()
-
-        deadline = monotonic() + 5
-        while not queued(broker) and monotonic() < deadline:
-            tick(loop)
-
-        assert [len(tickets) for _, tickets in queued(broker)] == [2]
-        assert states("lost", "failures", "starts") == [(1, 0, 0)] * 2
-
-
-class TestAHint:
-    def test_wakes_for_its_lane(self, loop, monkeypatch):
-        monkeypatch.setattr(waking, "_quiet_until", 0.0)
-        waking.wake("charge:new")
-
-        assert loop.publisher.next_hint(1) == "charge:new"
-
-    def test_is_dropped_without_a_broker(self, settings, monkeypatch):
-        monkeypatch.setattr(waking, "_quiet_until", 0.0)
-        settings.REDIS_URL = NOWHERE
-        waking._client.cache_clear()
-
-        waking.wake("charge:new")
-
-        assert waking._quiet_until > monotonic()
-        waking._client.cache_clear()
 
 
 def test_a_late_row_is_found_by_the_full_poll(loop, broker):

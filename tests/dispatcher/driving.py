@@ -1,0 +1,32 @@
+"""Driving a dispatcher by hand, and looking into its broker."""
+
+import base64
+import json
+from uuid import UUID
+
+import redis
+
+from core.db import rows
+from dispatcher.loop import Loop
+from dispatcher.publishing import QUEUE, TASK
+from outbox.handling import Ticket
+
+
+def queued(broker: "redis.Redis") -> list[tuple[str, list[Ticket]]]:
+    """Return what waits in the broker: each job's lane and tickets."""
+    jobs = []
+    for raw in broker.lrange(QUEUE, 0, -1):
+        message = json.loads(raw)
+        assert message["headers"]["task"] == TASK
+        (lane, tickets), *_ = json.loads(base64.b64decode(message["body"]))
+        jobs.append((lane, [Ticket(UUID(id_), epoch) for id_, epoch in tickets]))
+    return jobs
+
+
+def in_flight() -> int:
+    return int(rows("SELECT count(*) FROM outbox_message WHERE state = 1")[0][0])
+
+
+def tick(loop: Loop, times: int = 1) -> None:
+    for _ in range(times):
+        loop.tick()

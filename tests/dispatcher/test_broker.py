@@ -1,0 +1,114 @@
+"""The broker may be away, may forget, and may be asked to wake us."""
+
+from datetime import timedelta
+from time import monotonic
+
+import pytest
+
+from config.celery import app
+from core.db import rows
+from core.metrics import BREAKER_OPEN
+from outbox import waking
+from tests.dispatcher.driving import queued, tick
+from tests.money import a_shop
+from tests.outbox.planting import plant, states
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+class TestWithoutABroker:
+    def break_broker(self, monkeypatch) -> None:
+        monkeypatch.setattr(app.conf, "broker_write_url", NOWHERE, raising=False)
+
+    def test_gives_messages_back_untouched(self, loop, monkeypatch):
+        plant(3)
+        self.break_broker(monkeypatch)
+
+        tick(loop)
+
+        columns = ("state", "starts", "failures", "lost", "last_error")
+        assert states(*columns) == [(0, 0, 0, 0, "")] * 3
+        assert loop.breaker.is_open
+        assert counted_gauge() == 1
+
+    def test_claims_nothing_while_the_breaker_is_open(self, loop, monkeypatch):
+        plant(1)
+        self.break_broker(monkeypatch)
+        tick(loop)
+        loop.breaker._until = monotonic() + 60
+        rows("UPDATE outbox_message SET available_at = now()")
+
+        tick(loop, 3)
+
+        assert states("state", "epoch") == [(0, 1)]
+
+    def test_hands_over_once_it_is_back(self, loop, broker, monkeypatch):
+        plant(2)
+        with monkeypatch.context() as broken:
+            self.break_broker(broken)
+            tick(loop)
+
+        deadline = monotonic() + 5
+        while not queued(broker) and monotonic() < deadline:
+            tick(loop)
+
+        assert [len(tickets) for _, tickets in queued(broker)] == [2]
+        assert states("state", "epoch", "failures", "lost") == [(1, 2, 0, 0)] * 2
+        assert not loop.breaker.is_open
+
+    def test_waits_longer_each_time_up_to_a_bound(self, loop):
+        waits = [loop.breaker.trip() for _ in range(8)]
+
+        assert waits[:3] == [0.1, 0.2, 0.4]
+        assert max(waits) == 5.0
+
+    def test_payments_are_accepted(self, settings):
+        settings.REDIS_URL = NOWHERE
+
+        assert a_shop().pay().status_code == 201
+
+
+def counted_gauge() -> float:
+    return float(next(iter(BREAKER_OPEN.collect())).samples[0].value)
+
+
+class TestABrokerThatForgot:
+    def test_is_noticed_by_what_it_lost(self, loop, broker):
+        before = loop.publisher.has_forgotten()
+        broker.flushall()
+
+        assert (before, loop.publisher.has_forgotten()) == (False, True)
+        assert not loop.publisher.has_forgotten()
+
+    def test_has_its_messages_offered_again_at_once(self, loop, broker, settings):
+        settings.SWEEP_EVERY = timedelta(0)
+        plant(2)
+        tick(loop)
+        broker.flushall()
+
+        deadline = monotonic() + 5
+        while not queued(broker) and monotonic() < deadline:
+            tick(loop)
+
+        assert [len(tickets) for _, tickets in queued(broker)] == [2]
+        assert states("lost", "failures", "starts") == [(1, 0, 0)] * 2
+
+
+class TestAHint:
+    def test_wakes_for_its_lane(self, loop, monkeypatch):
+        monkeypatch.setattr(waking, "_quiet_until", 0.0)
+        waking.wake("charge:new")
+
+        assert loop.publisher.next_hint(1) == "charge:new"
+
+    def test_is_dropped_without_a_broker(self, settings, monkeypatch):
+        monkeypatch.setattr(waking, "_quiet_until", 0.0)
+        settings.REDIS_URL = NOWHERE
+        waking._client.cache_clear()
+
+        waking.wake("charge:new")
+
+        assert waking._quiet_until > monotonic()
+        waking._client.cache_clear()
