@@ -36,6 +36,12 @@ class Principal:
         return scope in self.scopes or ALL_SCOPES in self.scopes
 
 
+class KeyChanged(AuthenticationFailed):
+    """A remembered key is good, and may do something else by now."""
+
+    default_detail = "This API key is being changed; send the request again."
+
+
 _remembered: dict[str, Principal] = {}
 process_caches.append(_remembered.clear)
 
@@ -68,7 +74,8 @@ class ApiKeyAuthentication(BaseAuthentication):
     """Reads ``X-API-KEY``.
 
     An action named in the view's ``key_checked_in_statement`` checks a remembered key inside its
-    own statement, so that it needs no query here and a revoked key still fails at once.
+    own statement, so that it needs no query here and a revoked key still fails at once. A key that
+    may do something else by now is read once more there.
     """
 
     def authenticate(self, request: Request) -> tuple[Principal, str]:
@@ -107,6 +114,14 @@ def find_principal(digest: str) -> Principal:
         _remembered.clear()
     _remembered[digest] = principal
     return principal
+
+
+def renew(request: Request) -> None:
+    """Read the key of an authenticated request anew, with its scopes and its merchant's gateway.
+
+    :raises AuthenticationFailed: if it is no longer good
+    """
+    request.user = find_principal(str(request.auth))
 
 
 def forget(digest: str) -> None:

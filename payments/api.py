@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ModelViewSet, ViewSet
 
 from core import idempotency
-from core.auth import principal_of
+from core.auth import KeyChanged, principal_of, renew
 from core.db import transaction
 from core.logging import bind, current
 from core.pagination import NewestFirst
@@ -65,13 +65,12 @@ class PaymentViewSet(ModelViewSet[Payment]):
         self, request: Request, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Accept a payment; it is charged after this answers."""
-        claim = idempotency.claim(request, principal_of(request), request.data)
-        form = PaymentWrite(data=request.data)
-        form.is_valid(raise_exception=True)
-        asked = {"gateway": principal_of(request).default_gateway, **form.validated_data}
-        answer, work = create_payment(
-            claim, key_digest=str(request.auth), trace=current("request_id"), **asked
-        )
+        try:
+            answer, work = _created(request)
+        except KeyChanged:
+            renew(request)
+            self.check_permissions(request)
+            answer, work = _created(request)
         if work:
             wake(work)
         return answer
@@ -103,6 +102,16 @@ class PaymentViewSet(ModelViewSet[Payment]):
         if work:
             wake(work[0])
         return response
+
+
+def _created(request: Request) -> tuple[HttpResponse, str]:
+    """Create what is asked, as the key is known; return the answer and the lane that has work."""
+    principal = principal_of(request)
+    claim = idempotency.claim(request, principal, request.data)
+    form = PaymentWrite(data=request.data)
+    form.is_valid(raise_exception=True)
+    asked = {"gateway": principal.default_gateway, **form.validated_data}
+    return create_payment(claim, key_digest=str(request.auth), trace=current("request_id"), **asked)
 
 
 def _answered(

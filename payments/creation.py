@@ -8,6 +8,7 @@ Mind its snapshot: a duplicate may have committed after the snapshot and before 
 record conflicts, nothing is written, and a second statement reads the answer.
 """
 
+import json
 from typing import Any
 
 from django.http import HttpResponse
@@ -29,14 +30,16 @@ _NOW = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 _CREATE = f"""
     WITH entitled AS (
-        SELECT FROM core_apikey k JOIN core_merchant m ON m.id = k.merchant_id
+        SELECT k.scopes @> %(scopes)s::jsonb AND k.scopes <@ %(scopes)s::jsonb
+               AND m.default_gateway = %(default_gateway)s AS as_remembered
+        FROM core_apikey k JOIN core_merchant m ON m.id = k.merchant_id
         WHERE k.id = %(api_key_id)s AND {auth.VALID_KEY}),
     known AS (
         SELECT fingerprint, status, location, body FROM core_idempotencyrecord
         WHERE merchant_id = %(merchant_id)s AND mode = %(mode)s AND key = %(key)s),
     lock AS MATERIALIZED (
         SELECT pg_try_advisory_xact_lock(%(lock)s) AS won FROM entitled
-        WHERE NOT EXISTS (SELECT FROM known)),
+        WHERE as_remembered AND NOT EXISTS (SELECT FROM known)),
     record AS (
         INSERT INTO core_idempotencyrecord
             (id, merchant_id, mode, key, fingerprint, resource_id, status, location, body)
@@ -69,10 +72,11 @@ _CREATE = f"""
         FROM record),
     message AS ({INSERT_MESSAGE.format(guard="payment")}),
     {ledger_sql.ctes("payment")}
-    SELECT EXISTS (SELECT FROM entitled) AS entitled, lock.won, record.body AS created,
+    SELECT entitled.as_remembered, lock.won, record.body AS created,
            known.fingerprint, known.status, known.location, known.body
     FROM (SELECT) AS always
-    LEFT JOIN lock ON true LEFT JOIN record ON true LEFT JOIN known ON true
+    LEFT JOIN entitled ON true LEFT JOIN lock ON true LEFT JOIN record ON true
+    LEFT JOIN known ON true
 """  # noqa: S608 - the parts are constants
 
 
@@ -84,6 +88,7 @@ def create_payment(
     ``asked`` are the payment's columns. The same key returns the same answer, ever after.
 
     :raises AuthenticationFailed: if the key was revoked since it was last looked up
+    :raises KeyChanged: if the key or its merchant changed since, so that nothing was written
     :raises Problem: ``idempotency-in-progress`` or ``idempotency-key-reused``
     """
     payment = _unsaved(claim, asked)
@@ -91,10 +96,7 @@ def create_payment(
     posting = bookkeeping.created(payment)
     params = _params(claim, payment, trace, work)
     (found,) = row_dicts(_CREATE, params | ledger_sql.params(posting))
-    if not found["entitled"]:
-        auth.forget(key_digest)
-        message = "This API key is unknown, revoked or expired."
-        raise AuthenticationFailed(message)
+    _check_key(key_digest, as_remembered=found["as_remembered"])
     if found["created"] is not None:
         books.remember_accounts(posting)
         made = ("payment_id", "operation_id", "message_id")
@@ -109,6 +111,16 @@ def create_payment(
     if replayed is None:
         raise idempotency.in_progress()
     return replayed, ""
+
+
+def _check_key(key_digest: str, *, as_remembered: bool | None) -> None:
+    if as_remembered:
+        return
+    auth.forget(key_digest)
+    if as_remembered is None:
+        message = "This API key is unknown, revoked or expired."
+        raise AuthenticationFailed(message)
+    raise auth.KeyChanged
 
 
 def _unsaved(claim: idempotency.Claim, asked: dict[str, Any]) -> Payment:
@@ -128,6 +140,8 @@ def _params(claim: idempotency.Claim, payment: Payment, trace: str, work: str) -
         ),
         **_body(payment),
         "api_key_id": claim.principal.key_id,
+        "scopes": json.dumps(sorted(claim.principal.scopes)),
+        "default_gateway": claim.principal.default_gateway,
         "lock": claim.lock_number,
         "record_id": uuid7(),
         "key": claim.key,

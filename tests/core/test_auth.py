@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core.auth import _listed
 from core.models import ApiKey, Merchant
+from payments.models import Payment
 from tests.money import PAYMENTS, Shop, a_client, a_shop, problem
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,51 @@ class TestAKeyThatIsNoLongerGood:
         shop.pay()
 
         assert problem(shop.pay()) == NOBODY
+
+
+class TestARememberedKeyThatChanged:
+    def test_loses_a_scope_at_once(self):
+        shop = a_shop()
+        shop.accepted()
+        ApiKey.objects.filter(id=shop.api_key.id).update(scopes=["payments:read"])
+
+        assert problem(shop.pay()) == (403, "forbidden-scope")
+        assert Payment.objects.count() == 1
+
+    def test_replays_nothing_without_the_scope(self):
+        shop = a_shop()
+        shop.pay(key="k")
+        ApiKey.objects.filter(id=shop.api_key.id).update(scopes=[])
+
+        assert problem(shop.pay(key="k")) == (403, "forbidden-scope")
+
+    def test_gains_a_scope_and_is_looked_up_once_for_it(self):
+        shop = a_shop(scopes=("payments:write",))
+        shop.accepted()
+        ApiKey.objects.filter(id=shop.api_key.id).update(scopes=["*", "payments:write"])
+
+        with CaptureQueriesContext(connection) as captured:
+            answers = [shop.pay(), shop.pay()]
+
+        assert [answer.status_code for answer in answers] == [201, 201]
+        assert len(captured.captured_queries) == 4
+
+    def test_is_the_same_with_its_scopes_in_another_order(self):
+        shop = a_shop(scopes=("payments:write", "balance:read"))
+        shop.accepted()
+        ApiKey.objects.filter(id=shop.api_key.id).update(scopes=["balance:read", "payments:write"])
+
+        with CaptureQueriesContext(connection) as captured:
+            shop.accepted()
+
+        assert len(captured.captured_queries) == 2
+
+    def test_pays_by_its_merchants_new_gateway(self):
+        shop = a_shop()
+        shop.accepted()
+        Merchant.objects.filter(id=shop.merchant.id).update(default_gateway="mock_failure")
+
+        assert shop.pay().json()["gateway"] == "mock_failure"
 
 
 def test_a_key_expires_by_the_databases_clock_and_not_before():
