@@ -80,5 +80,24 @@ def test_messages_that_a_restored_broker_remembers_are_dropped_as_stale(begin):
     assert stack.value("SELECT sum(starts) FROM outbox_message") == MESSAGES
 
 
+def test_a_frozen_broker_costs_no_message_an_attempt(begin):
+    stack = begin("web", "dispatcher", "worker")
+    merchants = Merchants(stack)
+    merchants.pay()
+    books.settle(stack)
+    stack.freeze("broker")
+
+    merchants.pay_all({} for _ in range(30))
+    failures = "pay_publish_failures_total"
+    stack.until("the breaker to open", lambda: stack.counted(failures) > 0, 15)
+    stack.until("all to be given back", lambda: stack.value(_WAITING) == 0, 10)
+    stack.thaw("broker")
+
+    books.settle(stack)
+    books.check(stack, merchants)
+    assert _no_attempt_spent(stack)
+    assert stack.value("SELECT sum(lost) FROM outbox_message") == 0
+
+
 def _stale(stack):
     return stack.counted("pay_stale_deliveries_total")
