@@ -27,6 +27,11 @@ def names() -> list[str]:
     return sorted(settings.GATEWAYS)
 
 
+def is_configured(name: str) -> bool:
+    """Test whether an entry has this name."""
+    return name in settings.GATEWAYS
+
+
 def get(name: str) -> Gateway:
     """Return the adapter, made once for each process and settings entry.
 

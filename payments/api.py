@@ -16,8 +16,10 @@ from rest_framework.viewsets import GenericViewSet, ModelViewSet, ViewSet
 from core import idempotency
 from core.auth import KeyChanged, principal_of, renew
 from core.db import transaction
+from core.errors import Problem
 from core.logging import bind, current
 from core.pagination import NewestFirst
+from gateways import registry
 from ledger import books
 from outbox.waking import wake
 from payments import refunding
@@ -65,15 +67,20 @@ class PaymentViewSet(ModelViewSet[Payment]):
         self, request: Request, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Accept a payment; it is charged after this answers."""
+        if not registry.is_configured(principal_of(request).default_gateway):
+            self._renew(request)
         try:
             answer, work = _created(request)
         except KeyChanged:
-            renew(request)
-            self.check_permissions(request)
+            self._renew(request)
             answer, work = _created(request)
         if work:
             wake(work)
         return answer
+
+    def _renew(self, request: Request) -> None:
+        renew(request)
+        self.check_permissions(request)
 
     @extend_schema(
         request=RefundWrite,
@@ -111,7 +118,21 @@ def _created(request: Request) -> tuple[HttpResponse, str]:
     form = PaymentWrite(data=request.data)
     form.is_valid(raise_exception=True)
     asked = {"gateway": principal.default_gateway, **form.validated_data}
+    if not registry.is_configured(asked["gateway"]):
+        return _answered_before(claim), ""
     return create_payment(claim, key_digest=str(request.auth), trace=current("request_id"), **asked)
+
+
+def _answered_before(claim: idempotency.Claim) -> HttpResponse:
+    """Replay what can no longer be accepted.
+
+    :raises Problem: ``gateway-unavailable`` if it never was
+    """
+    replayed = idempotency.stored(claim)
+    if replayed is None:
+        detail = "Your default gateway is not in service; name another one as `gateway`."
+        raise Problem("gateway-unavailable", detail)
+    return replayed
 
 
 def _answered(
