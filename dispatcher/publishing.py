@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from celery import current_app
 from django.conf import settings
-from kombu.exceptions import BatchPublishError, OperationalError
+from kombu.exceptions import KombuError
 from kombu.messaging import Producer
 from redis import Redis, RedisError
 
@@ -24,7 +24,7 @@ PROBE_SECONDS_MAX = 5.0
 SOCKET_SECONDS = 2.0
 # A broker that lost its data lost this, too.
 SENTINEL = "outbox:sentinel"
-_BROKER_TROUBLE = (BatchPublishError, OperationalError, RedisError, OSError)
+_BROKER_TROUBLE = (KombuError, RedisError, OSError)
 
 
 class BrokerAway(Exception):

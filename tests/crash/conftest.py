@@ -1,11 +1,10 @@
-"""Real processes for every test, and their logs when it fails."""
+"""Real processes for every test."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests import servers
-from tests.crash.merchants import Merchants
 from tests.crash.stack import SHORT_LEASES, Stack
 from tests.servers import ROOT
 
@@ -17,7 +16,9 @@ def begin(tmp_path, monkeypatch) -> Iterator[Callable[..., Stack]]:
     monkeypatch.setenv("WEB_WORKERS", "1")
     stacks: list[Stack] = []
 
-    def make(*names: str, databases: servers.TestDatabases = servers.DATABASES, **env: str):
+    def make(
+        *names: str, databases: servers.TestDatabases = servers.DATABASES, **env: str
+    ) -> Stack:
         stack = Stack(tmp_path, databases, **{**SHORT_LEASES, **env})
         stacks.append(stack)
         done = stack.manage("seed_demo", "--in-production")
@@ -29,14 +30,3 @@ def begin(tmp_path, monkeypatch) -> Iterator[Callable[..., Stack]]:
     yield make
     for stack in stacks:
         stack.close()
-
-
-@pytest.fixture
-def stack(django_db_setup, begin) -> Stack:
-    """Start one of each."""
-    return begin("web", "dispatcher", "worker")
-
-
-@pytest.fixture
-def merchants(stack) -> Merchants:
-    return Merchants(stack)

@@ -77,10 +77,11 @@ class Merchants:
             return None
 
     def _session(self) -> requests.Session:
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.trust_env = False
-        return self._local.session
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+            session.trust_env = False
+        return session
 
     def pay_all(self, bodies: Iterable[Body]) -> list[str]:
         """Create payments side by side."""
@@ -91,4 +92,4 @@ class Merchants:
     def paying(self, bodies: Iterable[Body]) -> Iterator[list[Future[str]]]:
         """Create payments side by side while the block does its worst."""
         with ThreadPoolExecutor(THREADS) as pool:
-            yield [pool.submit(lambda body=body: self.pay(**body)) for body in bodies]
+            yield [pool.submit(self.pay, **body) for body in bodies]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ class Stack:
             process = processes.start(program, self._log(name))
             self._running[name] = Running(program, process)
         for name in names:
-            self.until(f"{name} to be ready", lambda name=name: self._is_ready(name), START_SECONDS)
+            self.until(f"{name} to be ready", partial(self._is_ready, name), START_SECONDS)
 
     def _is_ready(self, name: str) -> bool:
         running = self._running[name].process

@@ -1,6 +1,7 @@
 """PostgreSQL may die in the middle of load: nothing that was answered is lost."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,14 @@ PAYMENTS = 300
 class Mortal(servers.TestDatabases):
     """A server of its own, which loses nothing that it has acknowledged when it is killed."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        assert self._cluster is not None
         self._cluster.settings = {**servers.FAST, "synchronous_commit": "on"}
 
-    def crash(self):
+    def crash(self) -> None:
+        assert self._cluster is not None
+        assert self._process is not None
         processes.kill_tree(self._process)
         program = self._cluster.program()
         self._process = processes.start(program, self.folder / "postgres.log")
