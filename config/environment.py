@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -88,13 +88,37 @@ def names(name: str, default: str) -> list[str]:
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
+# What libpq may be told in a URL's query.
+_LIBPQ_OPTIONS = frozenset(
+    {
+        *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslnegotiation"),
+        *("ssl_min_protocol_version", "channel_binding", "require_auth", "gssencmode"),
+        *("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval"),
+        *("keepalives_count", "tcp_user_timeout", "target_session_attrs"),
+        *("application_name", "options", "passfile"),
+    }
+)
+# A server that is gone without a word is noticed after half a minute, idle or in a statement.
+# Limits of statements are the role's: a pooler may refuse `options` (docs/settings.md).
+_LIBPQ_DEFAULTS = {
+    "connect_timeout": "5",
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "30000",
+}
+
+
 def database(url: str) -> dict[str, object]:
     """Translate a database URL into Django's form.
 
-    :raises ImproperlyConfigured: if the scheme is neither ``postgresql`` nor ``sqlite``
+    :raises ImproperlyConfigured: if the scheme is neither ``postgresql`` nor ``sqlite``, the port
+        is no number, or the query says something that we do not pass on
     """
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
+        _libpq_options(parts.query, frozenset())
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(parts.path[1:])}
     if parts.scheme not in {"postgresql", "postgres"}:
         message = "DATABASE_URL must start with postgresql:// or sqlite://"
@@ -105,5 +129,30 @@ def database(url: str) -> dict[str, object]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
-        "PORT": str(parts.port or 5432),
+        "PORT": str(_port(parts) or 5432),
+        "OPTIONS": _LIBPQ_DEFAULTS | _libpq_options(parts.query, _LIBPQ_OPTIONS),
     }
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        # The parser's own words would show what stands there, a password perhaps.
+        message = "the port in DATABASE_URL is not a number; is a sign in the password not escaped?"
+        raise ImproperlyConfigured(message) from None
+
+
+def _libpq_options(query: str, allowed: frozenset[str]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in allowed:
+            message = f"a database URL may not say {name!r} after its ?; known are: " + (
+                ", ".join(sorted(allowed)) or "none for this database"
+            )
+            raise ImproperlyConfigured(message)
+        if name in options:
+            message = f"a database URL says {name!r} twice"
+            raise ImproperlyConfigured(message)
+        options[name] = value
+    return options
