@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.client import ClientHandler
 
@@ -41,6 +40,8 @@ from tests.gateways.reciting import Reciting
 JSON = "application/json"
 PAYMENTS = "/api/payments/"
 WORKER = "host:1"
+# An HttpResponse with what Django's client adds to it.
+Answer = Any
 # Long enough for a loaded machine; a test that needs it has failed.
 PATIENCE_SECONDS = 10.0
 
@@ -72,21 +73,21 @@ class Shop:
 
     def post(
         self, path: str, body: Any = None, *, content_type: str = JSON, **headers: str
-    ) -> HttpResponse:
+    ) -> Answer:
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body)
         sent = {"X-API-KEY": self.secret, **{k.replace("_", "-"): v for k, v in headers.items()}}
         return a_client().generic("POST", path, data, content_type=content_type, headers=sent)
 
-    def get(self, path: str, **query: str) -> HttpResponse:
+    def get(self, path: str, **query: str) -> Answer:
         return a_client().get(path, query, headers={"X-API-KEY": self.secret})
 
     def pay(
         self, amount: Any = 1_000, currency: Any = "INR", *, key: str = "", **asked: Any
-    ) -> HttpResponse:
+    ) -> Answer:
         body = {"amount": amount, "currency": currency, **asked}
         return self.post(PAYMENTS, body, Idempotency_Key=key or str(uuid4()))
 
-    def refund(self, payment: Payment, *, key: str = "", **asked: Any) -> HttpResponse:
+    def refund(self, payment: Payment, *, key: str = "", **asked: Any) -> Answer:
         headers = {"Idempotency_Key": key} if key else {}
         return self.post(f"{PAYMENTS}{payment.id}/refund/", asked or None, **headers)
 
@@ -121,7 +122,7 @@ def a_shop(
     return Shop(merchant, key, secret)
 
 
-def problem(response: HttpResponse) -> tuple[int, str]:
+def problem(response: Answer) -> tuple[int, str]:
     """Return the status and slug of a refusal, which has the form of one."""
     assert response["Content-Type"] == "application/problem+json", response.content
     members = json.loads(response.content)
@@ -198,7 +199,7 @@ class Provider(Reciting):
 
 def told(
     payment: Payment, kind: str, *, reference: UUID | None = None, secret: str = "", **changed: Any
-) -> HttpResponse:
+) -> Answer:
     """Have the provider of this payment send a webhook about it, or about a refund of it."""
     body = body_of(
         reference or payment.id,
@@ -208,9 +209,7 @@ def told(
     return deliver(payment.gateway, body, secret=secret)
 
 
-def deliver(
-    gateway: str, body: bytes, *, secret: str = "", at: float | None = None
-) -> HttpResponse:
+def deliver(gateway: str, body: bytes, *, secret: str = "", at: float | None = None) -> Answer:
     """Deliver a webhook, signed."""
     secret = secret or settings.MOCK_WEBHOOK_SECRETS[0]
     signature = webhook.sign(secret, body, time() if at is None else at)
@@ -244,7 +243,7 @@ def took(payment: Payment, provider_id: str = "ch_1") -> dict[str, Any]:
 def counted(counter: Any) -> float:
     """Return how often something was counted, whatever its labels."""
     samples = [sample for family in counter.collect() for sample in family.samples]
-    return sum(sample.value for sample in samples if sample.name.endswith("_total"))
+    return float(sum(one.value for one in samples if one.name.endswith("_total")))
 
 
 def net(payment: Payment) -> dict[tuple[str, str], int]:

@@ -12,7 +12,8 @@ BAD = (400, "validation-error")
 
 def read_pages(shop: Shop, limit: int, first: str | None = None) -> list[list[str]]:
     """Follow the cursor to the end."""
-    pages, cursor = [], first
+    pages: list[list[str]] = []
+    cursor = first
     while cursor or not pages:
         query = {"limit": str(limit), **({"cursor": cursor} if cursor else {})}
         page = shop.get(PAYMENTS, **query).json()

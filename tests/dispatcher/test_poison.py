@@ -7,6 +7,7 @@ from core.metrics import MESSAGES_DEAD
 from dispatcher.housekeeping import bury_convicted
 from gateways.base import Found, succeeded
 from outbox import leasing, sweeping
+from outbox.poison import CRASH_LOOP
 from tests.money import a_shop, charge_of, counted, drain, hurry, messages, reciting
 from tests.outbox.planting import LEASE, lapse, start
 
@@ -35,10 +36,10 @@ def test_three_lone_deaths_end_it_with_review_and_inquiry_in_one_transaction():
 
     payment.refresh_from_db()
     charge, inquiry = messages(charge_of(payment).id, "kind", "state", "last_error")
-    assert charge == ("charge", 9, sweeping.CRASH_LOOP)
+    assert charge == ("charge", 9, CRASH_LOOP)
     assert inquiry[:2] == ("inquire", 0)
     assert payment.needs_review
-    assert sweeping.CRASH_LOOP in payment.review_reason
+    assert CRASH_LOOP in payment.review_reason
     assert counted(MESSAGES_DEAD) == before + 1
 
 

@@ -9,6 +9,7 @@ from core.ids import uuid7
 from outbox import leasing, sweeping
 from outbox.handling import Ticket
 from outbox.models import Lapse, Message
+from outbox.poison import CRASH_LOOP
 from tests.outbox.planting import LEASE, claim, lapse, make_due, plant, start, states
 
 pytestmark = pytest.mark.django_db
@@ -157,7 +158,7 @@ class TestPoison:
             buried = [sweeping.bury(ids), sweeping.bury(ids)]
 
         assert [len(dead) for dead in buried] == [1, 0]
-        assert states("state", "epoch", "last_error") == [(9, 4, sweeping.CRASH_LOOP)]
+        assert states("state", "epoch", "last_error") == [(9, 4, CRASH_LOOP)]
 
 
 class TestPruning:

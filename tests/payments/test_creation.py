@@ -30,7 +30,7 @@ TABLES = (
     "ledger_transfer",
     "ledger_account",
 )
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "gateway": "mock",
     "payment_method": "tok_success",
     "return_url": "https://shop.example/done?a=1",

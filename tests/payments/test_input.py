@@ -1,5 +1,7 @@
 """What a create refuses, and that a refusal leaves nothing behind."""
 
+from typing import Any
+
 import pytest
 
 from core.money import MAX_AMOUNT
@@ -129,7 +131,7 @@ def test_currencies_of_no_two_and_three_decimals_are_taken(currency):
 
 
 def test_the_most_of_everything_is_taken():
-    most = {
+    most: dict[str, Any] = {
         "description": "x" * 500,
         "reference": "r" * 255,
         "metadata": {f"{n:040d}": "v" * 500 for n in range(1, 51)},

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_two_hundred_refunds_of_seven_on_a_thousand_are_one_hundred_and_forty_tw
     payment = shop.sold(1_000)
 
     def refund(number: int) -> int:
-        return shop.refund(payment, key=f"refund-{number}", amount=7).status_code
+        return int(shop.refund(payment, key=f"refund-{number}", amount=7).status_code)
 
     with ThreadPoolExecutor(20) as pool:
         statuses = Counter(pool.map(lambda number: elsewhere(refund, number), range(200)))
@@ -44,8 +45,8 @@ def test_parts_and_the_rest_together_are_what_was_captured():
     payment = shop.sold(1_000)
 
     def refund(number: int) -> int:
-        part = {"key": f"k{number}", "amount": 90} if number % 3 else {}
-        return shop.refund(payment, **part).status_code
+        part: dict[str, Any] = {"key": f"k{number}", "amount": 90} if number % 3 else {}
+        return int(shop.refund(payment, **part).status_code)
 
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(lambda number: elsewhere(refund, number), range(30)))
