@@ -7,10 +7,13 @@ cannot, stores it as a fact in a transaction of its own.
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import psycopg2
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
@@ -24,44 +27,88 @@ log = get_logger(__name__)
 
 Answered = tuple[Started, Any]
 
+# Statements over VALUES raise the driver's own errors.
+TROUBLE = (
+    OperationalError,
+    InterfaceError,
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+)
+
 FAILURE_SECONDS_MAX = 3600
 RETRY_SECONDS = 0.25
 
 
 def settle(handler: Handler, answers: Sequence[Answered], lease_end: float) -> None:
-    """Write down answers and complete their messages, whatever it takes."""
-    broken = [(message, answer) for message, answer in answers if isinstance(answer, Exception)]
-    for message, error in broken:
-        _fail_alone(handler, message, error)
+    """Write down answers and complete their messages, whatever it takes.
+
+    No message's trouble leaves this function: the answers of the others are still in hand.
+    """
+    give_up = lease_end + settings.SETTLE_PATIENCE.total_seconds()
+    broken = [pair for pair in answers if isinstance(pair[1], Exception)]
+    _each(broken, partial(_fail, handler), give_up)
     good = [pair for pair in answers if not isinstance(pair[1], Exception)]
-    if good:
-        _settle_good(handler, good, lease_end + settings.SETTLE_PATIENCE.total_seconds())
+    if len(good) > 1:
+        good = _settle_together(handler, good, give_up)
+    _each(good, partial(_settle_one, handler, give_up), give_up)
 
 
-def _settle_good(handler: Handler, answers: Sequence[Answered], give_up: float) -> None:
+def _each(answers: Sequence[Answered], act: Callable[[Answered], None], give_up: float) -> None:
+    """Act on one after the other, and once more on those for which the database failed."""
+    waiting = deque(answers)
+    while waiting:
+        one = waiting.popleft()
+        try:
+            act(one)
+        except TROUBLE as error:
+            _recover(error, 1)
+            if time.monotonic() < give_up:
+                waiting.append(one)
+                time.sleep(RETRY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
+            else:
+                # The lease brings the message back, and its attempt asks again where it can.
+                log.exception("answer.lost", message_id=str(one[0].id), answer=repr(one[1]))
+        except Exception:
+            log.exception("answer.lost", message_id=str(one[0].id), answer=repr(one[1]))
+
+
+def _recover(error: Exception, messages: int) -> None:
+    connection.close()
+    SETTLE_RETRIES.inc()
+    log.warning("settle.retried", messages=messages, error=type(error).__name__)
+
+
+def _settle_together(
+    handler: Handler, answers: Sequence[Answered], give_up: float
+) -> Sequence[Answered]:
+    """Settle answers in one transaction; return them if that failed."""
     try:
-        _settle_group(handler, answers)
-    except (OperationalError, InterfaceError) as error:
-        connection.close()
-        SETTLE_RETRIES.inc()
-        log.warning("settle.retried", messages=len(answers), error=type(error).__name__)
-        if time.monotonic() > give_up:
-            raise  # the lease brings the messages back, and the attempts ask again
-        time.sleep(RETRY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
-        for one in answers:
-            _settle_good(handler, [one], give_up)
+        fenced = _settle_group(handler, answers)
+    except TROUBLE as error:
+        _recover(error, len(answers))
+        return answers
+    except Exception as error:  # noqa: BLE001 - each is tried alone, and recorded
+        log.warning("group.taken_apart", messages=len(answers), error=repr(error))
+        return answers
+    _keep(handler, fenced, give_up)
+    return []
+
+
+def _settle_one(handler: Handler, give_up: float, one: Answered) -> None:
+    try:
+        fenced = _settle_group(handler, [one])
+    except TROUBLE:
+        raise
     except Exception as error:
-        if len(answers) > 1:
-            log.warning("group.taken_apart", messages=len(answers), error=repr(error))
-            for one in answers:
-                _settle_good(handler, [one], give_up)
-        else:
-            log.exception("message.settle_failed", message_id=str(answers[0][0].id))
-            _keep(handler, answers)
-            _fail_alone(handler, answers[0][0], error)
+        log.exception("message.settle_failed", message_id=str(one[0].id))
+        _keep(handler, [one], give_up)
+        _each([(one[0], error)], partial(_fail, handler), give_up)
+    else:
+        _keep(handler, fenced, give_up)
 
 
-def _settle_group(handler: Handler, answers: Sequence[Answered]) -> None:
+def _settle_group(handler: Handler, answers: Sequence[Answered]) -> list[Answered]:
+    """Settle answers in one transaction; return those whose messages are ours no more."""
     with transaction():
         # Payments first, then outbox rows, then the ledger: the same order everywhere.
         case = handler.load([message.subject_id for message, _ in answers])
@@ -76,7 +123,7 @@ def _settle_group(handler: Handler, answers: Sequence[Answered]) -> None:
         FENCE_REJECTIONS.inc(len(fenced))
         for message, _ in fenced:
             log.warning("message.fenced", message_id=str(message.id), epoch=message.epoch)
-        _keep(handler, fenced)
+    return fenced
 
 
 @needs_transaction
@@ -95,32 +142,42 @@ def _complete(handler: Handler, case: Any, ends: Mapping[Started, Completion]) -
             log.error("message.dead", message_id=str(message.id), kind=message.kind)
 
 
-def _keep(handler: Handler, answers: Sequence[Answered]) -> None:
+def _keep(handler: Handler, answers: Sequence[Answered], give_up: float) -> None:
     """Store answers as facts first, and what they mean second, so that neither loses the other."""
-    subjects = [message.subject_id for message, _ in answers]
+    _each(answers, partial(_keep_one, handler), give_up)
+
+
+def _keep_one(handler: Handler, one: Answered) -> None:
+    subjects = [one[0].subject_id]
+    with transaction():
+        handler.record(handler.load(subjects), [one])
+    with transaction():
+        handler.refold(handler.load(subjects), [one[0]])
+
+
+def _fail(handler: Handler, one: Answered) -> None:
+    """Spend one of a message's attempts on an error of ours."""
+    message, error = one
     try:
         with transaction():
-            handler.record(handler.load(subjects), answers)
-        with transaction():
-            handler.refold(handler.load(subjects), [message for message, _ in answers])
+            case = handler.load([message.subject_id])
+            if delivery.lock_ours([message.ticket]):
+                _complete(handler, case, {message: _again(message, error)})
+    except TROUBLE:
+        raise
     except Exception:
-        log.exception("answer.not_kept", messages=[str(message.id) for message, _ in answers])
+        # What cannot be read or buried is counted, and stays: nobody could be told of its death.
+        log.exception("message.fail_failed", message_id=str(message.id))
+        with transaction():
+            if delivery.lock_ours([message.ticket]):
+                delivery.complete({message.ticket: _again(message, error)})
 
 
-def _fail_alone(handler: Handler, message: Started, error: Exception) -> None:
-    with transaction():
-        case = handler.load([message.subject_id])
-        if delivery.lock_ours([message.ticket]):
-            fail(handler, case, message, error)
-
-
-@needs_transaction
-def fail(handler: Handler, case: Any, message: Started, error: Exception) -> None:
-    """Spend one of a message's attempts on an error of ours."""
+def _again(message: Started, error: Exception) -> Again:
     seconds = min(2.0**message.failures, FAILURE_SECONDS_MAX) * random.uniform(0.8, 1.2)  # noqa: S311
-    text = f"{type(error).__name__}: {error}"
-    end = Again(timedelta(seconds=seconds), "error", spends=True, error=text)
-    _complete(handler, case, {message: end})
+    return Again(
+        timedelta(seconds=seconds), "error", spends=True, error=f"{type(error).__name__}: {error}"
+    )
 
 
 def report(handler: Handler, case: Any, ends: Mapping[Started, Completion]) -> None:

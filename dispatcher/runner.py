@@ -8,18 +8,19 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
-from core.db import transaction
+from core.db import rows, transaction
 from core.logging import bound, get_logger
 from core.metrics import STALE_DELIVERIES
 from dispatcher import endings
-from dispatcher.endings import Answered
+from dispatcher.endings import TROUBLE, Answered
 from dispatcher.routes import ROUTES
 from outbox import delivery, leasing
 from outbox.handling import Again, Call, Completion, Done, Handler, Local, Started, Ticket
@@ -27,6 +28,12 @@ from outbox.handling import Again, Call, Completion, Done, Handler, Local, Start
 log = get_logger(__name__)
 
 UNKNOWN_KIND_DELAY = timedelta(seconds=5)
+# Somebody holds a lock that one message needs: lock time-out, deadlock, serialization failure,
+# statement time-out. The connection still works.
+_IN_THE_WAY = {"55P03", "40P01", "40001", "57014"}
+HELD_UP_DELAY = timedelta(seconds=1)
+# What one message may wait for a lock while its neighbours wait for it.
+LOCK_PATIENCE = "300ms"
 SETTLE_GROUP_MAX = 50
 # Answers that come this close together are settled together.
 GATHER_SECONDS = 0.005
@@ -61,6 +68,26 @@ def _count_stale(count: int, lane: str) -> None:
         log.info("delivery.stale", lane=lane, messages=count)
 
 
+Asked = tuple[Started, Call, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What one transaction started: the calls to make, and what needs none."""
+
+    lease_end: float
+    calls: list[Asked]
+    local: list[Answered]
+
+
+def _lease_end() -> float:
+    return time.monotonic() + settings.RUN_LEASE.total_seconds()
+
+
+def _is_in_the_way(error: Exception) -> bool:
+    return getattr(error.__cause__ or error, "pgcode", None) in _IN_THE_WAY
+
+
 class Run:
     """One job's messages of one kind."""
 
@@ -69,36 +96,64 @@ class Run:
 
     def go(self, subjects: Sequence[tuple[Ticket, Any]]) -> None:
         """Prepare, call and settle."""
-        # Measured from before the lease was given, so that it ends here first.
-        lease_end = time.monotonic() + settings.RUN_LEASE.total_seconds()
-        for calls, local in self._prepare(subjects):
-            for start in range(0, len(local), SETTLE_GROUP_MAX):
-                endings.settle(self.handler, local[start : start + SETTLE_GROUP_MAX], lease_end)
-            for group in self._answers(calls, lease_end):
-                endings.settle(self.handler, group, lease_end)
+        # Measured from before any lease was given, so that it ends here first.
+        lease_end = _lease_end()
+        prepared = self._prepare(subjects)
+        local = [pair for one in prepared for pair in one.local]
+        for start in range(0, len(local), SETTLE_GROUP_MAX):
+            endings.settle(self.handler, local[start : start + SETTLE_GROUP_MAX], lease_end)
+        for group in self._answers(prepared):
+            endings.settle(self.handler, group, lease_end)
 
-    def _prepare(
-        self, subjects: Sequence[tuple[Ticket, Any]]
-    ) -> Iterator[tuple[list[tuple[Started, Call, dict[str, str]]], list[Answered]]]:
-        """Yield what to call and what to settle; one message at a time if the group will not."""
+    def _prepare(self, subjects: Sequence[tuple[Ticket, Any]]) -> list[Prepared]:
+        """Return what to call and what to settle; one message at a time if the group will not."""
+        lease_end = _lease_end()
         try:
-            yield self._prepared(subjects)
-        except (OperationalError, InterfaceError):
-            connection.close()
-            raise  # nothing was started, and the dispatch lease brings it all back
+            return [Prepared(lease_end, *self._prepared(subjects))]
+        except TROUBLE as error:
+            if not _is_in_the_way(error):
+                connection.close()
+                raise  # nothing was started, and the dispatch lease brings it all back
+            log.warning("job.taken_apart", lane=self.lane, error=repr(error))
+        except Exception as error:  # noqa: BLE001 - each is tried alone, and recorded
+            log.warning("job.taken_apart", lane=self.lane, error=repr(error))
+        return self._prepare_singly(subjects)
+
+    def _prepare_singly(self, subjects: Sequence[tuple[Ticket, Any]]) -> list[Prepared]:
+        done: list[Prepared] = []
+        for one in subjects:
+            try:
+                done += self._prepare_alone(one)
+            except TROUBLE as error:
+                connection.close()
+                # The others were not started; those that were must still be asked about.
+                log.warning("job.cut_short", lane=self.lane, error=type(error).__name__)
+                break
+        return done
+
+    def _prepare_alone(self, one: tuple[Ticket, Any]) -> list[Prepared]:
+        lease_end = _lease_end()
+        try:
+            return [Prepared(lease_end, *self._prepared([one], lock_patience=LOCK_PATIENCE))]
+        except TROUBLE as error:
+            if not _is_in_the_way(error):
+                raise
+            leasing.give_back([one[0]], HELD_UP_DELAY)
+            log.warning("message.held_up", message_id=str(one[0].id), error=repr(error))
         except Exception as error:
-            if len(subjects) > 1:
-                log.warning("job.taken_apart", lane=self.lane, error=repr(error))
-                for one in subjects:
-                    yield from self._prepare([one])
-            else:
-                log.exception("message.prepare_failed", message_id=str(subjects[0][0].id))
-                self._start_and_fail(subjects[0], error)
+            log.exception("message.prepare_failed", message_id=str(one[0].id))
+            # Counted, or it would come back for ever.
+            with transaction():
+                started = self._start([one[0]])
+            endings.settle(self.handler, [(message, error) for message in started], lease_end)
+        return []
 
     def _prepared(
-        self, subjects: Sequence[tuple[Ticket, Any]]
-    ) -> tuple[list[tuple[Started, Call, dict[str, str]]], list[Answered]]:
+        self, subjects: Sequence[tuple[Ticket, Any]], *, lock_patience: str = ""
+    ) -> tuple[list[Asked], list[Answered]]:
         with transaction():
+            if lock_patience:
+                rows("SELECT set_config('lock_timeout', %s, true)", [lock_patience])
             case = self.handler.load([subject_id for _, subject_id in subjects])
             started = self._start([ticket for ticket, _ in subjects])
             plans = self.handler.prepare(case, started)
@@ -123,21 +178,12 @@ class Run:
     def _start(self, tickets: Sequence[Ticket]) -> list[Started]:
         return delivery.start(tickets, worker=self.worker, lease=settings.RUN_LEASE)
 
-    def _start_and_fail(self, subject: tuple[Ticket, Any], error: Exception) -> None:
-        """Count a message that cannot even be prepared, or it would come back for ever."""
-        ticket, subject_id = subject
-        with transaction():
-            case = self.handler.load([subject_id])
-            for message in self._start([ticket]):
-                endings.fail(self.handler, case, message, error)
-
-    def _answers(
-        self, calls: Sequence[tuple[Started, Call, dict[str, str]]], lease_end: float
-    ) -> Iterator[list[Answered]]:
+    def _answers(self, prepared: Sequence[Prepared]) -> Iterator[list[Answered]]:
         """Yield groups of answers as they come in."""
         waiting: dict[Future[Any], Started] = {
-            _callers().submit(self._call, message, plan, ids, lease_end): message
-            for message, plan, ids in calls
+            _callers().submit(self._call, message, plan, ids, one.lease_end): message
+            for one in prepared
+            for message, plan, ids in one.calls
         }
         while waiting:
             wait(waiting, return_when=FIRST_COMPLETED)
