@@ -42,10 +42,13 @@ _DONE = """
     RETURNING m.id
 """
 
+# A settle whose commit went through but whose reply was lost is written again: a message that
+# waits already, and was not swept, has been counted.
 _AGAIN = """
     UPDATE outbox_message m
     SET state = 0, available_at = now() + v.delay, lease_until = NULL, job = NULL,
-        alone = false, failures = m.failures + v.spent, last_error = v.error,
+        alone = false, last_error = v.error,
+        failures = m.failures + CASE WHEN m.state = 1 OR m.alone THEN v.spent ELSE 0 END,
         lane = coalesce(nullif(v.lane, ''), m.lane)
     FROM (VALUES %s) AS v(id, epoch, delay, spent, error, lane)
     WHERE m.id = v.id AND m.epoch = v.epoch AND m.state IN (0, 1)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from core.db import TransactionMisuse, transaction
-from outbox import delivery, leasing
+from outbox import delivery, leasing, sweeping
 from outbox.delivery import FenceRejected
 from outbox.handling import Again, Done, Ticket
 from tests.outbox.planting import LEASE, claim, lapse, plant, start, states
@@ -106,6 +106,27 @@ class TestAnEnd:
 
         with pytest.raises(FenceRejected):
             complete(ticket, Done("succeeded"))
+
+    def test_for_now_counts_once_though_it_is_written_twice(self):
+        plant()
+        (ticket,) = claim()
+        start(ticket)
+        complete(ticket, LATER)
+
+        complete(ticket, LATER)
+
+        assert states("state", "failures") == [(0, 1)]
+
+    def test_for_now_counts_though_it_was_swept_before(self):
+        plant()
+        (ticket,) = claim()
+        start(ticket)
+        lapse()
+        sweeping.sweep(LEASE)
+
+        complete(ticket, LATER)
+
+        assert states("state", "failures") == [(0, 1)]
 
     def test_by_death_is_fenced_too(self):
         plant()
