@@ -148,6 +148,8 @@ DISPATCH_LEASE = timedelta(seconds=environment.seconds("DISPATCH_LEASE_SECONDS",
 RUN_LEASE = timedelta(seconds=environment.seconds("RUN_LEASE_SECONDS", 20))
 GATEWAY_TOTAL = timedelta(seconds=environment.seconds("GATEWAY_TOTAL_SECONDS", 10))
 STALE_READ_WINDOW = timedelta(seconds=environment.seconds("STALE_READ_WINDOW_SECONDS", 8))
+RECHECK_EVERY = timedelta(seconds=environment.seconds("RECHECK_EVERY_SECONDS", 24 * 3600))
+RECHECK_WINDOW = timedelta(days=environment.whole("RECHECK_WINDOW_DAYS", 7))
 REVIEW_AFTER = timedelta(seconds=environment.seconds("REVIEW_AFTER_SECONDS", 3600))
 SWEEP_EVERY = timedelta(seconds=environment.seconds("SWEEP_EVERY_SECONDS", 1))
 # What a call leaves of the lease for writing its answer down.

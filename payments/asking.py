@@ -8,19 +8,25 @@ without keys gets one automatic send, ever. A not-found soon after a send proves
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from enum import Enum, auto
 from uuid import UUID
 
 from django.conf import settings
 
-from core.cards import mask
+from core.provider_text import UNSTORABLE, clean
 from gateways import base, calling, registry
 from payments.cases import Case
 from payments.facts import Meaning, Said
-from payments.models import AttemptKind, OperationKind, Payment
+from payments.models import AttemptKind, OperationKind
 
 # Longer than any request can stay on the wire: nothing is sent so close to the end of a key's life.
 KEY_MARGIN = timedelta(minutes=10)
+# What of a provider's words is kept.
+AMOUNT_STORABLE_MAX = 2**63 - 1
+ID_LENGTH_MAX = 255
+CODE_LENGTH_MAX = 100
+CURRENCY_LENGTH_MAX = 10
+DETAIL_LENGTH_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +68,27 @@ def provider_key(operation_id: UUID, gateway: str) -> str:
     return f"{operation_id.hex}-{gateway}"[:64]
 
 
-def question(case: Case, attempt_id: UUID, now: datetime, *, inquire: bool) -> Question | None:
-    """Decide what to ask now; None if nobody could answer anything."""
+class Errand(Enum):
+    """How far a message may go."""
+
+    CARRY_OUT = auto()  # send, first time or again
+    INQUIRE = auto()  # send again, under the same key, what was sent before
+    LOOK = auto()  # never send
+
+
+def question(case: Case, attempt_id: UUID, now: datetime, errand: Errand) -> Question | None:
+    """Decide what to ask now; None if nobody could answer anything.
+
+    :raises UnknownGateway: if the operation's gateway is not configured
+    """
     operation, meaning = case.operation, case.verdict().meaning
     capabilities = registry.get(operation.gateway).capabilities
     key_left = _key_seconds_left(case, capabilities, now)
     query = _query(case) if capabilities.find else None
     sent_before = meaning is not Meaning.NEVER_SENT
     send = None
-    if (not sent_before and not inquire) or (
-        sent_before and capabilities.keys and key_left > 0 and not _only_looks(case, query)
-    ):
+    may_resend = capabilities.keys and key_left > 0 and not _only_looks(case, query)
+    if errand is not Errand.LOOK and (may_resend if sent_before else errand is Errand.CARRY_OUT):
         send = _request(case)
     if send is None and query is None:
         return None
@@ -111,16 +127,18 @@ def ask(question: Question, lease_end: float) -> Heard:
         raise ValueError(message)
     # A look needs no key, so it may leave when the key is dead.
     look = base.Deadline(end, send_before=end)
-    finding = calling.call(question.gateway, "find", question.query, look)
-    match finding:
-        case base.Found(outcome=found):
-            return _heard(question, found)
-        case base.NotFound() if outcome is None:
-            return Heard(question.attempt_id, Said.NOT_FOUND)
-        case base.Unanswered() if outcome is None:
-            return Heard(question.attempt_id, Said.UNKNOWN)
-        case _:
-            return _heard(question, outcome)
+    return _looked(question, outcome, calling.call(question.gateway, "find", question.query, look))
+
+
+def _looked(question: Question, outcome: base.Outcome | None, finding: base.Finding) -> Heard:
+    """Weigh what a look found against what the send before it was answered, if there was one."""
+    if isinstance(finding, base.Found):
+        return _heard(question, finding.outcome)
+    if isinstance(finding, base.Unanswered) and _is_no_state(outcome):
+        return Heard(question.attempt_id, Said.UNKNOWN, code=clean(finding.code, CODE_LENGTH_MAX))
+    if outcome is None:
+        return Heard(question.attempt_id, Said.NOT_FOUND)
+    return _heard(question, outcome)
 
 
 def _send(
@@ -144,15 +162,24 @@ def _needs_a_look(outcome: base.Outcome, *, again: bool) -> bool:
     return outcome.stored_answer or (again and outcome.kind is not base.OutcomeKind.SUCCEEDED)
 
 
-def _heard(question: Question, outcome: Any) -> Heard:
+def _is_no_state(outcome: base.Outcome | None) -> bool:
+    """A decline kept under the key says what was answered once, not how it stands."""
+    return outcome is None or outcome.kind is base.OutcomeKind.DECLINED
+
+
+def _heard(question: Question, outcome: base.Outcome) -> Heard:
+    amount, message = outcome.amount, outcome.message
+    if amount is not None and not 0 <= amount <= AMOUNT_STORABLE_MAX:
+        # Kept as "no amount", which is another one than we asked for: a person looks.
+        amount, message = None, f"the provider's amount cannot be stored; {message}"
     return Heard(
         question.attempt_id,
         Said(outcome.kind.value),
-        outcome.provider_id,
-        outcome.amount,
-        outcome.currency,
-        outcome.code,
-        mask(outcome.message)[:500],
+        UNSTORABLE.sub("", outcome.provider_id)[:ID_LENGTH_MAX],
+        amount,
+        clean(outcome.currency, CURRENCY_LENGTH_MAX),
+        clean(outcome.code, CODE_LENGTH_MAX),
+        clean(message, DETAIL_LENGTH_MAX),
         outcome.retry_after_seconds,
     )
 
@@ -181,20 +208,18 @@ def _request(case: Case) -> base.Charge | base.Refund:
             payment_method=payment.payment_method,
             description=payment.description,
         )
-    charge = _charge_of(payment)
+    if case.charge is None:
+        message = "a refund's case comes with its charge"
+        raise ValueError(message)
     return base.Refund(
         operation_id=operation.id,
         key=key,
         amount=operation.amount,
         currency=operation.currency,
-        charge_operation_id=charge[0],
-        charge_provider_id=charge[1],
+        charge_operation_id=case.charge.id,
+        charge_provider_id=case.charge.provider_id,
         reason=operation.refund.reason if operation.refund else "",
     )
-
-
-def _charge_of(payment: Payment) -> tuple[UUID, str]:
-    return payment.operations.filter(kind=OperationKind.CHARGE).values_list("id", "provider_id")[0]
 
 
 def _query(case: Case) -> base.Query:

@@ -54,23 +54,21 @@ def refund_confirmed(payment: Payment, refund: Refund) -> Posting:
     return _posting(REFUND_CONFIRMED, refund.id, payment, [leg])
 
 
-def refund_failed(payment: Payment, refund: Refund) -> Posting:
-    """The money set aside goes back to the merchant."""
+def refund_failed(payment: Payment, refund: Refund, *, recovered: int) -> Posting:
+    """The money set aside goes back to the merchant, but for what suspense had to bear so far."""
     _, merchant = _parties(payment)
-    leg = Leg(Layer.POSTED, _clearing(payment), merchant, refund.amount)
-    return _posting(REFUND_FAILED, refund.id, payment, [leg])
+    legs = [Leg(Layer.POSTED, _clearing(payment), merchant, refund.amount)]
+    if recovered:
+        legs.append(Leg(Layer.POSTED, merchant, _suspense(payment), recovered))
+    return _posting(REFUND_FAILED, refund.id, payment, legs)
 
 
-def refund_confirmed_late(payment: Payment, refund: Refund) -> Posting:
-    """The gateway paid a refund we had given up; what the payment cannot bear is suspense."""
+def refund_confirmed_late(payment: Payment, refund: Refund, *, beyond: int) -> Posting:
+    """The gateway paid a refund we had given up; what the payment cannot bear, suspense does."""
     gateway, merchant = _parties(payment)
-    payer = (
-        accounts.customer_suspense(payment.currency, payment.mode)
-        if refund.is_overdrawn
-        else merchant
-    )
-    leg = Leg(Layer.POSTED, payer, gateway, refund.amount)
-    return _posting(REFUND_CONFIRMED, refund.id, payment, [leg], flags="late")
+    shares = ((merchant, refund.amount - beyond), (_suspense(payment), beyond))
+    legs = [Leg(Layer.POSTED, payer, gateway, share) for payer, share in shares if share]
+    return _posting(REFUND_CONFIRMED, refund.id, payment, legs, flags="late")
 
 
 def _parties(payment: Payment) -> tuple[accounts.Account, accounts.Account]:
@@ -82,6 +80,10 @@ def _parties(payment: Payment) -> tuple[accounts.Account, accounts.Account]:
 
 def _clearing(payment: Payment) -> accounts.Account:
     return accounts.refunds_clearing(payment.gateway, payment.currency, payment.mode)
+
+
+def _suspense(payment: Payment) -> accounts.Account:
+    return accounts.customer_suspense(payment.currency, payment.mode)
 
 
 def _posting(  # noqa: PLR0913 - a posting's parts

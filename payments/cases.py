@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from core.db import needs_transaction
 from payments.facts import Fact, Said, Verdict, fold
-from payments.models import Attempt, AttemptKind, Notice, Operation, Payment
+from payments.models import Attempt, AttemptKind, Notice, Operation, OperationKind, Payment
 
 
 @dataclass(slots=True)
@@ -21,22 +21,24 @@ class Case:
     payment: Payment
     attempts: list[Attempt] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    charge: Operation | None = None  # what a refund gives back
 
     def facts(self) -> Iterator[Fact]:
         """Yield what was said, by answers and by webhooks."""
         for attempt in self.attempts:
             yield Fact(
                 Said(attempt.outcome),
-                attempt.kind == AttemptKind.SEND,
-                attempt.provider_id,
-                attempt.amount,
-                attempt.currency,
-                attempt.code,
-                attempt.detail,
+                is_send=attempt.kind == AttemptKind.SEND,
+                provider_id=attempt.provider_id,
+                amount=attempt.amount,
+                currency=attempt.currency,
+                code=attempt.code,
+                message=attempt.detail,
             )
         for notice in self.notices:
             yield Fact(
                 Said(notice.outcome),
+                is_notice=True,
                 provider_id=notice.provider_id,
                 amount=notice.amount,
                 currency=notice.currency,
@@ -80,9 +82,19 @@ def load(operation_ids: Sequence[UUID]) -> Docket:
         by_operation[attempt.operation_id].append(attempt)
     for notice in Notice.objects.filter(operation_id__in=wanted):
         cases[notice.operation_id].notices.append(notice)
+    charges = _charges(cases)
     for operation_id, case in cases.items():
         case.attempts = by_operation[operation_id]
         if case.operation.refund is not None:
             case.operation.refund.payment = case.payment
+            case.charge = charges[case.payment.id]
     now = next(iter(locked.values())).now if locked else datetime.max  # noqa: DTZ901
     return Docket(now, cases)
+
+
+def _charges(cases: dict[UUID, Case]) -> dict[UUID, Operation]:
+    refunded = [case.payment.id for case in cases.values() if case.operation.refund is not None]
+    if not refunded:
+        return {}
+    found = Operation.objects.filter(payment_id__in=refunded, kind=OperationKind.CHARGE)
+    return {charge.payment_id: charge for charge in found}

@@ -17,33 +17,36 @@ from payments.states import RefundStatus, Status, check_move, check_refund_move
 _WRITE_PAYMENTS = """
     UPDATE payments_payment p
     SET status = v.status, amount_captured = v.captured, amount_refund_held = v.held,
-        amount_refunded = v.refunded, failure_code = v.code, failure_message = v.message,
+        amount_overdrawn = v.overdrawn, amount_refunded = v.refunded,
+        failure_code = v.code, failure_message = v.message,
         outcome_unknown_since = v.unknown_since, needs_review = v.needs_review,
-        review_reason = v.review_reason, version = v.version, updated_at = now()
-    FROM (VALUES %s) AS v(id, old_version, status, captured, held, refunded, code, message,
-                          unknown_since, needs_review, review_reason, version)
+        review_reason = v.review_reason, review_operation = v.review_operation,
+        version = v.version, updated_at = now()
+    FROM (VALUES %s) AS v(id, old_version, status, captured, held, overdrawn, refunded, code,
+                          message, unknown_since, needs_review, review_reason, review_operation,
+                          version)
     WHERE p.id = v.id AND p.version = v.old_version
     RETURNING p.id
 """
 _PAYMENT_TYPES = (
-    "(%s::uuid, %s, %s, %s::bigint, %s::bigint, %s::bigint, %s, %s, %s::timestamptz, %s, %s, %s)"
+    "(%s::uuid, %s, %s, %s::bigint, %s::bigint, %s::bigint, %s::bigint, %s, %s, %s::timestamptz,"
+    " %s, %s, %s::uuid, %s)"
 )
 
 _WRITE_REFUNDS = """
     UPDATE payments_refund r
-    SET status = v.status, is_overdrawn = v.overdrawn, failure_code = v.code,
-        failure_message = v.message, outcome_unknown_since = v.unknown_since,
-        version = v.version, updated_at = now()
-    FROM (VALUES %s) AS v(id, old_version, status, overdrawn, code, message, unknown_since, version)
+    SET status = v.status, failure_code = v.code, failure_message = v.message,
+        outcome_unknown_since = v.unknown_since, version = v.version, updated_at = now()
+    FROM (VALUES %s) AS v(id, old_version, status, code, message, unknown_since, version)
     WHERE r.id = v.id AND r.version = v.old_version
     RETURNING r.id
 """
-_REFUND_TYPES = "(%s::uuid, %s, %s, %s, %s, %s, %s::timestamptz, %s)"
+_REFUND_TYPES = "(%s::uuid, %s, %s, %s, %s, %s::timestamptz, %s)"
 
 _WRITE_OPERATIONS = """
     UPDATE payments_operation o
-    SET state = v.state, provider_id = v.provider_id, settled_at = now()
-    FROM (VALUES %s) AS v(id, state, provider_id)
+    SET state = v.state, provider_id = v.provider_id, settled_at = now(), recheck_at = v.recheck_at
+    FROM (VALUES %s) AS v(id, state, provider_id, recheck_at)
     WHERE o.id = v.id
     RETURNING o.id
 """
@@ -164,9 +167,9 @@ class Changes:
     def _write_payments(self) -> None:
         values = [
             (
-                p.id, old, p.status, p.amount_captured, p.amount_refund_held, p.amount_refunded,
-                p.failure_code, p.failure_message, p.outcome_unknown_since, p.needs_review,
-                p.review_reason, p.version,
+                p.id, old, p.status, p.amount_captured, p.amount_refund_held, p.amount_overdrawn,
+                p.amount_refunded, p.failure_code, p.failure_message, p.outcome_unknown_since,
+                p.needs_review, p.review_reason, p.review_operation, p.version,
             )
             for p, old in self._payments.values()
         ]  # fmt: skip
@@ -177,8 +180,8 @@ class Changes:
     def _write_refunds(self) -> None:
         values = [
             (
-                r.id, old, r.status, r.is_overdrawn, r.failure_code, r.failure_message,
-                r.outcome_unknown_since, r.version,
+                r.id, old, r.status, r.failure_code, r.failure_message, r.outcome_unknown_since,
+                r.version,
             )
             for r, old in self._refunds.values()
         ]  # fmt: skip
@@ -187,6 +190,6 @@ class Changes:
         self._refunds = {}
 
     def _write_operations(self) -> None:
-        values = [(o.id, o.state, o.provider_id) for o in self._operations]
-        rows_of_values(_WRITE_OPERATIONS, "(%s::uuid, %s, %s)", values)
+        values = [(o.id, o.state, o.provider_id, o.recheck_at) for o in self._operations]
+        rows_of_values(_WRITE_OPERATIONS, "(%s::uuid, %s, %s, %s::timestamptz)", values)
         self._operations = []

@@ -14,17 +14,26 @@ _GRACE = "interval '1 minute'"
 
 _FACTS = """
     said AS (
-        SELECT operation_id, outcome, amount, currency, code, answered_at AS at
+        SELECT operation_id, outcome, amount, currency, code, answered_at AS at,
+               false AS by_webhook
         FROM payments_attempt WHERE answered_at IS NOT NULL
         UNION ALL
-        SELECT operation_id, outcome, amount, currency, code, recorded_at FROM payments_notice
+        SELECT operation_id, outcome, amount, currency, code, recorded_at, true
+        FROM payments_notice
+    ), silent AS (
+        SELECT DISTINCT operation_id FROM payments_attempt
+        WHERE kind = 'send' AND outcome IN ('', 'unknown')
     ), known AS (
         SELECT o.id, o.state,
                coalesce(bool_or(s.outcome = 'succeeded' AND (s.amount, s.currency)
                                 = (o.amount, o.currency)), false) AS ours,
                coalesce(bool_or(s.outcome = 'succeeded'), false) AS moved,
-               coalesce(bool_or(s.outcome = 'declined' OR s.outcome = 'not_found'
-                                AND s.code = 'nobody_can_send'), false) AS refused,
+               coalesce(bool_or(
+                   s.outcome = 'declined'
+                   AND (s.amount IS NULL OR (s.amount, s.currency) = (o.amount, o.currency))
+                   AND NOT (s.by_webhook AND o.id IN (SELECT operation_id FROM silent))
+                   OR s.outcome = 'not_found' AND s.code = 'nobody_can_send'), false) AS refused,
+               coalesce(bool_or(s.outcome IN ('declined', 'not_found')), false) AS denied,
                max(s.at) AS newest
         FROM payments_operation o LEFT JOIN said s ON s.operation_id = o.id
         GROUP BY o.id
@@ -52,7 +61,7 @@ FOLD = [
         "an operation failed only if a provider refused it, or can never have received it",
         f"""
         WITH {_FACTS}
-        SELECT id, state FROM known WHERE state = 'failed' AND NOT refused
+        SELECT id, state FROM known WHERE state = 'failed' AND NOT denied
         """,  # noqa: S608 - our own constants
     ),
     Invariant(

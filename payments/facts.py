@@ -5,7 +5,7 @@ often, cannot matter. Money that moved absorbs everything else said of the opera
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 NOBODY_CAN_SEND = "nobody_can_send"
@@ -26,10 +26,14 @@ class Said(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing said of an operation; ``is_send`` when the saying answered a send."""
+    """One thing said of an operation.
+
+    ``is_send`` when it answered, or did not answer, a send; ``is_notice`` when a webhook said it.
+    """
 
     said: Said
     is_send: bool = False
+    is_notice: bool = False
     provider_id: str = ""
     amount: int | None = None
     currency: str = ""
@@ -47,6 +51,15 @@ class Meaning(StrEnum):
     FAILED = "failed"
 
 
+class Review(StrEnum):
+    """Why the facts themselves call for a person, whatever comes later."""
+
+    NONE = ""
+    OTHER_MONEY = "the provider reports another amount or currency than was asked for"
+    MOVED_TWICE = "the provider reports that the money moved twice"
+    OVERDRAWN = "the provider refunded more than was captured"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The meaning of the facts, and why a person should look, if one should."""
@@ -55,7 +68,7 @@ class Verdict:
     provider_id: str = ""
     code: str = ""
     message: str = ""
-    review: str = ""
+    review: Review = Review.NONE
 
 
 def fold(facts: Iterable[Fact], *, amount: int, currency: str) -> Verdict:
@@ -63,7 +76,8 @@ def fold(facts: Iterable[Fact], *, amount: int, currency: str) -> Verdict:
     known = set(facts)
     moved = {fact for fact in known if fact.said is Said.SUCCEEDED}
     ours = {fact for fact in moved if (fact.amount, fact.currency) == (amount, currency)}
-    review = _review(moved, ours)
+    strange = {fact for fact in known if _is_strange(fact, amount, currency)}
+    review = _review(strange, ours)
     if ours:
         return Verdict(
             Meaning.SUCCEEDED, provider_id=min(f.provider_id for f in ours), review=review
@@ -71,19 +85,29 @@ def fold(facts: Iterable[Fact], *, amount: int, currency: str) -> Verdict:
     if moved:
         # Money moved, but not what we asked for: never posted, never called failed.
         return Verdict(Meaning.UNKNOWN, review=review)
-    return _without_success(known)
+    return replace(_without_success(known - strange), review=review)
 
 
-def _review(moved: set[Fact], ours: set[Fact]) -> str:
-    if moved - ours:
-        return "the provider reports another amount or currency than was asked for"
+def _is_strange(fact: Fact, amount: int, currency: str) -> bool:
+    """Tell whether a verdict is about other money than we asked to move."""
+    if fact.said is Said.SUCCEEDED:
+        return (fact.amount, fact.currency) != (amount, currency)
+    is_odd = fact.amount is not None and (fact.amount, fact.currency) != (amount, currency)
+    return fact.said is Said.DECLINED and is_odd
+
+
+def _review(strange: set[Fact], ours: set[Fact]) -> Review:
+    if strange:
+        return Review.OTHER_MONEY
     if len({fact.provider_id for fact in ours}) > 1:
-        return "the provider reports that the money moved twice"
-    return ""
+        return Review.MOVED_TWICE
+    return Review.NONE
 
 
 def _without_success(known: set[Fact]) -> Verdict:
-    refused = [fact for fact in known if _is_final_no(fact)]
+    is_in_doubt = any(f.is_send and f.said in {Said.UNKNOWN, Said.NOTHING_YET} for f in known)
+    # A webhook's no may be older than a send whose answer we lack: then the provider is asked.
+    refused = [f for f in known if _is_final_no(f) and not (f.is_notice and is_in_doubt)]
     if refused:
         first = min(refused, key=lambda fact: (fact.code, fact.message, fact.provider_id))
         if first.said is Said.NOT_FOUND:
@@ -99,7 +123,7 @@ def _without_success(known: set[Fact]) -> Verdict:
             f.provider_id for f in known if f.said in {Said.PENDING, Said.REQUIRES_ACTION}
         )
         return Verdict(Meaning.WAITING, provider_id=waiting)
-    if any(fact.is_send and fact.said in {Said.UNKNOWN, Said.NOTHING_YET} for fact in known):
+    if is_in_doubt:
         return Verdict(Meaning.UNKNOWN)
     return Verdict(Meaning.NEVER_SENT)
 

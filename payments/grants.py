@@ -2,11 +2,12 @@
 
 GRANTS = {
     "payments_payment": "SELECT, INSERT, UPDATE (status, amount_captured, amount_refund_held,"
-    " amount_refunded, failure_code, failure_message, outcome_unknown_since, needs_review,"
-    " review_reason, version, updated_at)",
-    "payments_refund": "SELECT, INSERT, UPDATE (status, is_overdrawn, failure_code,"
+    " amount_overdrawn, amount_refunded, failure_code, failure_message, outcome_unknown_since,"
+    " needs_review, review_reason, review_operation, version, updated_at)",
+    "payments_refund": "SELECT, INSERT, UPDATE (status, failure_code,"
     " failure_message, outcome_unknown_since, version, updated_at)",
-    "payments_operation": "SELECT, INSERT, UPDATE (state, provider_id, first_sent_at, settled_at)",
+    "payments_operation": "SELECT, INSERT, UPDATE (state, provider_id, first_sent_at, settled_at,"
+    " recheck_at)",
     "payments_attempt": "SELECT, INSERT, UPDATE (answered_at, outcome, provider_id, amount,"
     " currency, code, detail)",
     "payments_notice": "SELECT, INSERT",

@@ -5,6 +5,7 @@ attempt went unanswered becomes an inquiry by itself, in the same message, until
 answer is known.
 """
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -18,10 +19,11 @@ from core.db import rows_of_values
 from core.ids import uuid7
 from core.logging import get_logger
 from core.metrics import STARTS_ON_SETTLED
+from gateways import registry
 from outbox import staging
 from outbox.handling import Again, Call, Completion, Done, Plan, Started
 from payments import asking, cases
-from payments.asking import Heard, Question
+from payments.asking import Errand, Heard, Question
 from payments.cases import Case, Docket
 from payments.changes import Changes
 from payments.facts import NOBODY_CAN_SEND, Meaning, Said, Verdict
@@ -32,10 +34,16 @@ from payments.states import OperationState, Status
 log = get_logger(__name__)
 
 INQUIRE = "inquire"
+RECHECK = "recheck"
 RETRY_SECONDS_MAX = 3600
 INQUIRY_SECONDS_MAX = 60
+# A provider that said "pending" tells the rest by webhook; asking is for the one that gets lost.
+WAITING_SECONDS_MAX = 600
+DOUBLINGS_MAX = 12
 # A payment that a person must look at is still asked about, but no longer often.
 REVIEWED_INQUIRY = timedelta(hours=1)
+
+_EXPECTED = {RECHECK: OperationState.FAILED}
 
 _ANSWER = """
     UPDATE payments_attempt a
@@ -52,10 +60,18 @@ def lane(kind: str, gateway: str) -> str:
     return f"{kind}:{gateway}"
 
 
+ERRANDS = {
+    OperationKind.CHARGE.value: Errand.CARRY_OUT,
+    OperationKind.REFUND.value: Errand.CARRY_OUT,
+    INQUIRE: Errand.INQUIRE,
+    RECHECK: Errand.LOOK,
+}
+
+
 class OperationHandler:
     """Carries out operations at their gateways."""
 
-    kinds = frozenset({OperationKind.CHARGE.value, OperationKind.REFUND.value, INQUIRE})
+    kinds = frozenset(ERRANDS)
 
     def load(self, subjects: Sequence[UUID]) -> Docket:
         """Lock the payments of these operations and read what is known of them."""
@@ -91,17 +107,21 @@ class OperationHandler:
         if case is None:
             log.error("message.without_subject", message_id=str(message.id))
             return Done("without_subject")
-        if case.operation.state != OperationState.OPEN:
+        if case.operation.state != _EXPECTED.get(message.kind, OperationState.OPEN):
             STARTS_ON_SETTLED.inc()
             return Done("settled_before")
-        if case.verdict().meaning is not Meaning.NEVER_SENT:
+        if message.kind != RECHECK and case.verdict().meaning is not Meaning.NEVER_SENT:
             known = apply(case, changes, Cause("message", message.id))
             if known.meaning in {Meaning.SUCCEEDED, Meaning.FAILED}:
                 return Done(known.meaning.value)  # it was answered, only never settled
         attempt_id = uuid7()
-        question = asking.question(case, attempt_id, changes.now, inquire=message.kind == INQUIRE)
+        try:
+            question = asking.question(case, attempt_id, changes.now, ERRANDS[message.kind])
+        except registry.UnknownGateway as error:
+            review(case.payment, changes, f"no gateway {error} is configured", case.operation)
+            return Again(REVIEWED_INQUIRY, "gateway_missing", spends=False)
         if question is None:
-            review(case.payment, changes, "the provider cannot be asked what became of it")
+            review(case.payment, changes, "the provider cannot be asked", case.operation)
             return Done("nobody_to_ask")
         if case.payment.status == Status.CREATED:
             changes.move(case.payment, Status.PROCESSING, cause="message", cause_id=message.id)
@@ -164,7 +184,8 @@ class OperationHandler:
             known = case.cases.get(message.subject_id)
             if known is None or known.operation.state != OperationState.OPEN:
                 continue
-            review(known.payment, changes, f"its {message.kind} message died: {reason}")
+            reason = f"its {message.kind} message died: {reason}"
+            review(known.payment, changes, reason, known.operation)
             staging.stage(
                 kind=INQUIRE,
                 lane=lane(INQUIRE, known.operation.gateway),
@@ -188,6 +209,8 @@ def _completion(
     case: Case, message: Started, heard: Heard, verdict: Verdict, changes: Changes
 ) -> Completion:
     match verdict.meaning:
+        case Meaning.FAILED if message.kind == RECHECK and heard.said is Said.UNKNOWN:
+            return Again(_retry_delay(message, heard), "unanswered", spends=True)
         case Meaning.SUCCEEDED | Meaning.FAILED:
             return Done(verdict.meaning.value)
         case Meaning.NEVER_SENT if message.kind != INQUIRE:
@@ -195,7 +218,7 @@ def _completion(
         case _:
             _review_if_hopeless(case, heard, changes)
             return Again(
-                _inquiry_delay(case),
+                _inquiry_delay(case, verdict),
                 verdict.meaning.value,
                 spends=False,
                 lane=lane(INQUIRE, case.operation.gateway),
@@ -208,23 +231,33 @@ def _error(heard: Heard) -> str:
 
 
 def _retry_delay(message: Started, heard: Heard) -> timedelta:
-    seconds = min(2.0**message.failures, RETRY_SECONDS_MAX) * random.uniform(0.8, 1.2)  # noqa: S311
-    return timedelta(seconds=max(seconds, heard.retry_after_seconds or 0))
+    seconds = min(2.0 ** min(message.failures, DOUBLINGS_MAX), RETRY_SECONDS_MAX)
+    asked = heard.retry_after_seconds or 0.0
+    # A provider may ask for patience, not for ever; nor for what is no number.
+    patience = min(asked, RETRY_SECONDS_MAX) if math.isfinite(asked) else RETRY_SECONDS_MAX
+    return timedelta(seconds=max(_jittered(seconds), patience))
 
 
-def _inquiry_delay(case: Case) -> timedelta:
+def _inquiry_delay(case: Case, verdict: Verdict) -> timedelta:
     if case.payment.needs_review:
         return REVIEWED_INQUIRY
-    seconds = min(2.0 ** (len(case.attempts) - 1), INQUIRY_SECONDS_MAX)
-    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311
+    is_waiting = verdict.meaning is Meaning.WAITING
+    longest = WAITING_SECONDS_MAX if is_waiting else INQUIRY_SECONDS_MAX
+    seconds = min(2.0 ** min(len(case.attempts) - 1, DOUBLINGS_MAX), longest)
+    return timedelta(seconds=_jittered(seconds))
+
+
+def _jittered(seconds: float) -> float:
+    """Spread what failed together, so that it does not come back together."""
+    return seconds * random.uniform(0.8, 1.2)  # noqa: S311
 
 
 def _review_if_hopeless(case: Case, heard: Heard, changes: Changes) -> None:
     """A clock never fails a payment; it only calls for a person."""
     since = (case.operation.refund or case.payment).outcome_unknown_since
     if since and changes.now - since > settings.REVIEW_AFTER:
-        review(case.payment, changes, "its outcome is still unknown")
+        review(case.payment, changes, "its outcome is still unknown", case.operation)
     sends = [a.intended_at for a in case.attempts if a.kind == AttemptKind.SEND]
     is_settled_read = not sends or changes.now - max(sends) > settings.STALE_READ_WINDOW
     if heard.said is Said.NOT_FOUND and is_settled_read:
-        review(case.payment, changes, "the provider does not know it, and it may not be sent again")
+        review(case.payment, changes, "the provider does not know it", case.operation)

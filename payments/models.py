@@ -40,12 +40,14 @@ class Payment(models.Model):
     metadata = models.JSONField(default=dict)
     amount_captured = models.BigIntegerField(default=0)
     amount_refund_held = models.BigIntegerField(default=0)
+    amount_overdrawn = models.BigIntegerField(default=0)
     amount_refunded = models.BigIntegerField(default=0)
     failure_code = models.TextField(default="")
     failure_message = models.TextField(default="")
     outcome_unknown_since = models.DateTimeField(null=True)
     needs_review = models.BooleanField(default=False)
     review_reason = models.TextField(default="")
+    review_operation = models.UUIDField(null=True)  # whose end ends the review; None: a person's
     version = models.IntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -76,6 +78,12 @@ class Payment(models.Model):
                 name="payment_refunds_within_captured",
                 condition=Q(amount_refund_held__gte=0)
                 & Q(amount_refund_held__lte=F("amount_captured")),
+            ),
+            # Live refunds beyond what was captured: first everything captured is held.
+            models.CheckConstraint(
+                name="payment_overdrawn_beyond_captured",
+                condition=Q(amount_overdrawn=0)
+                | Q(amount_overdrawn__gt=0, amount_refund_held=F("amount_captured")),
             ),
             models.CheckConstraint(
                 name="payment_refunded_not_negative", condition=Q(amount_refunded__gte=0)
@@ -112,7 +120,6 @@ class Refund(models.Model):
     status = models.TextField(choices=RefundStatus.choices, default=RefundStatus.PENDING)
     reason = models.TextField(default="")
     is_rest = models.BooleanField(default=False)  # asked without an amount
-    is_overdrawn = models.BooleanField(default=False)  # happened beyond the captured amount
     failure_code = models.TextField(default="")
     failure_message = models.TextField(default="")
     outcome_unknown_since = models.DateTimeField(null=True)
@@ -127,18 +134,14 @@ class Refund(models.Model):
             one_of("status", RefundStatus, "refund_status_known"),
             _amount_check("refund_amount_in_bounds"),
             models.UniqueConstraint(
+                # Only what we ask for: one that had failed may still turn out to have succeeded.
                 name="refund_of_the_rest_once",
                 fields=["payment"],
-                condition=Q(is_rest=True)
-                & Q(status__in=[RefundStatus.PENDING, RefundStatus.SUCCEEDED]),
+                condition=Q(is_rest=True, status=RefundStatus.PENDING),
             ),
             models.CheckConstraint(
                 name="refund_failure_iff_failed",
                 condition=Q(status=RefundStatus.FAILED) ^ Q(failure_code=""),
-            ),
-            models.CheckConstraint(
-                name="refund_overdrawn_only_if_succeeded",
-                condition=Q(is_overdrawn=False) | Q(status=RefundStatus.SUCCEEDED),
             ),
         ]
 
@@ -170,8 +173,16 @@ class Operation(models.Model):
     first_sent_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True)
+    recheck_at = models.DateTimeField(null=True)  # when a failed one is looked up once more
 
     class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["recheck_at"],
+                name="operation_to_recheck",
+                condition=Q(recheck_at__isnull=False),
+            ),
+        ]
         constraints: ClassVar = [
             one_of("kind", OperationKind, "operation_kind_known"),
             one_of("state", OperationState, "operation_state_known"),
@@ -185,6 +196,10 @@ class Operation(models.Model):
                 name="operation_refund_iff_refund",
                 condition=Q(kind=OperationKind.REFUND, refund__isnull=False)
                 | Q(kind=OperationKind.CHARGE, refund__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="operation_rechecked_only_if_failed",
+                condition=Q(recheck_at__isnull=True) | Q(state=OperationState.FAILED),
             ),
             models.CheckConstraint(
                 name="operation_settled_iff_not_open",

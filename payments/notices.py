@@ -7,7 +7,7 @@ from core.db import needs_transaction
 from payments.cases import Case
 from payments.changes import Changes
 from payments.models import Notice, Operation, OperationKind
-from payments.outcomes import Cause, apply
+from payments.outcomes import NOTICE, Cause, apply
 
 
 class Unplaceable(Exception):
@@ -61,4 +61,4 @@ def take(case: Case, notice: Notice, changes: Changes) -> str:
         notice.operation = case.operation
         notice.save(force_insert=True)
         case.notices.append(notice)
-    return apply(case, changes, Cause("notice", notice.id)).review
+    return apply(case, changes, Cause(NOTICE, notice.id)).review

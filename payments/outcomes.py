@@ -7,12 +7,17 @@ who comes first, nor how often they come.
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+
+from gateways import registry
 from payments import bookkeeping
 from payments.cases import Case
 from payments.changes import Changes
-from payments.facts import Meaning, Verdict
+from payments.facts import Meaning, Review, Verdict
 from payments.models import Operation, Payment, Refund
 from payments.states import OperationState, RefundStatus, Status
+
+NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,40 +31,52 @@ class Cause:
 def apply(case: Case, changes: Changes, cause: Cause) -> Verdict:
     """Bring the payment to what the facts of this operation mean; return that."""
     verdict = case.verdict()
-    operation, refund = case.operation, case.operation.refund
+    operation = case.operation
     if verdict.meaning is Meaning.SUCCEEDED and operation.state != OperationState.SUCCEEDED:
         _succeeded(case, changes, verdict, cause)
     elif verdict.meaning is Meaning.FAILED and operation.state == OperationState.OPEN:
         _failed(case, changes, verdict, cause)
-    elif operation.state == OperationState.OPEN:
-        _note_doubt(refund or case.payment, changes, verdict)
+    elif operation.state == OperationState.OPEN and cause.name != NOTICE:
+        # A notice says nothing of a call that may just be on its way.
+        _note_doubt(operation.refund or case.payment, changes, verdict)
     if verdict.review:
         review(case.payment, changes, verdict.review)
     return verdict
 
 
-def review(payment: Payment, changes: Changes, reason: str) -> None:
-    """Ask for a person: nobody but an operator can tell what is so."""
-    if payment.needs_review and payment.review_reason == reason:
+def review(
+    payment: Payment, changes: Changes, reason: str, operation: Operation | None = None
+) -> None:
+    """Ask for a person. With an operation, its end ends that; without one only a person does."""
+    is_new = not payment.needs_review
+    if not is_new and (operation is not None or payment.review_operation is None):
         return
     payment.needs_review, payment.review_reason = True, reason
+    payment.review_operation = operation.id if operation else None
     changes.touch(payment)
-    changes.tell("payment.needs_review", payment)
+    if is_new:
+        changes.tell("payment.needs_review", payment)
 
 
 def _succeeded(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
+    _end_review(case, changes)
     if case.operation.refund is None:
         _capture(case.payment, case.operation, changes, cause)
     else:
         _confirm_refund(case.payment, case.operation.refund, changes, cause)
+    case.operation.recheck_at = None
     _settle(case.operation, OperationState.SUCCEEDED, verdict, changes)
 
 
 def _failed(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
+    _end_review(case, changes)
     if case.operation.refund is None:
         _fail(case.payment, verdict, changes, cause)
     else:
         _fail_refund(case.payment, case.operation.refund, verdict, changes, cause)
+    if case.operation.first_sent_at and registry.get(case.operation.gateway).capabilities.find:
+        # A provider may change its mind, and a lost webhook must not be the only one to say so.
+        case.operation.recheck_at = changes.now + settings.RECHECK_EVERY
     _settle(case.operation, OperationState.FAILED, verdict, changes)
 
 
@@ -71,12 +88,20 @@ def _settle(
     changes.settle(operation)
 
 
+def _end_review(case: Case, changes: Changes) -> None:
+    payment = case.payment
+    if payment.needs_review and payment.review_operation == case.operation.id:
+        payment.needs_review, payment.review_reason = False, ""
+        payment.review_operation = None
+        changes.touch(payment)
+
+
 def _capture(payment: Payment, operation: Operation, changes: Changes, cause: Cause) -> None:
     changes.begin(payment, cause=cause.name, cause_id=cause.id)
     late = payment.status == Status.FAILED
     payment.amount_captured = operation.amount
     payment.failure_code = payment.failure_message = ""
-    _out_of_doubt(payment)
+    payment.outcome_unknown_since = None
     changes.move(payment, Status.SUCCESS, cause=cause.name, cause_id=cause.id)
     changes.book(bookkeeping.captured(payment, operation.amount, late=late))
     changes.tell("payment.succeeded_late" if late else "payment.succeeded", payment)
@@ -85,20 +110,18 @@ def _capture(payment: Payment, operation: Operation, changes: Changes, cause: Ca
 def _fail(payment: Payment, verdict: Verdict, changes: Changes, cause: Cause) -> None:
     changes.begin(payment, cause=cause.name, cause_id=cause.id)
     payment.failure_code, payment.failure_message = verdict.code, verdict.message
-    _out_of_doubt(payment)
+    payment.outcome_unknown_since = None
     changes.move(payment, Status.FAILED, cause=cause.name, cause_id=cause.id)
     changes.book(bookkeeping.failed(payment))
     changes.tell("payment.failed", payment)
 
 
 def _confirm_refund(payment: Payment, refund: Refund, changes: Changes, cause: Cause) -> None:
-    late = refund.status == RefundStatus.FAILED
+    late, beyond = refund.status == RefundStatus.FAILED, 0
     if late:
         # Its room was given back, and may be taken: what happened is booked all the same.
-        refund.is_overdrawn = refund.amount > payment.amount_captured - payment.amount_refund_held
-        if not refund.is_overdrawn:
-            payment.amount_refund_held += refund.amount
-        changes.book(bookkeeping.refund_confirmed_late(payment, refund))
+        beyond = _hold(payment, refund.amount)
+        changes.book(bookkeeping.refund_confirmed_late(payment, refund, beyond=beyond))
     else:
         changes.book(bookkeeping.refund_confirmed(payment, refund))
     refund.failure_code = refund.failure_message = ""
@@ -110,8 +133,8 @@ def _confirm_refund(payment: Payment, refund: Refund, changes: Changes, cause: C
     if payment.status == Status.SUCCESS and payment.amount_refunded >= payment.amount_captured:
         changes.move(payment, Status.REFUNDED, cause=cause.name, cause_id=cause.id)
         changes.tell("payment.refunded", payment)
-    if refund.is_overdrawn:
-        review(payment, changes, "the provider refunded more than was captured")
+    if beyond:
+        review(payment, changes, Review.OVERDRAWN)
 
 
 def _fail_refund(
@@ -120,15 +143,26 @@ def _fail_refund(
     refund.failure_code, refund.failure_message = verdict.code, verdict.message
     refund.outcome_unknown_since = None
     changes.move_refund(refund, RefundStatus.FAILED, cause=cause.name, cause_id=cause.id)
-    payment.amount_refund_held -= refund.amount
+    recovered = _release(payment, refund.amount)
     changes.touch(payment)
-    changes.book(bookkeeping.refund_failed(payment, refund))
+    changes.book(bookkeeping.refund_failed(payment, refund, recovered=recovered))
     changes.tell("refund.failed", payment, refund)
 
 
-def _out_of_doubt(payment: Payment) -> None:
-    payment.outcome_unknown_since = None
-    payment.needs_review, payment.review_reason = False, ""
+def _hold(payment: Payment, amount: int) -> int:
+    """Take room for a refund that happened; return what there was no room for."""
+    beyond = max(0, amount - (payment.amount_captured - payment.amount_refund_held))
+    payment.amount_refund_held += amount - beyond
+    payment.amount_overdrawn += beyond
+    return beyond
+
+
+def _release(payment: Payment, amount: int) -> int:
+    """Give a refund's room back, first to what had none; return how much of it that took."""
+    recovered = min(payment.amount_overdrawn, amount)
+    payment.amount_overdrawn -= recovered
+    payment.amount_refund_held -= amount - recovered
+    return recovered
 
 
 def _note_doubt(subject: Payment | Refund, changes: Changes, verdict: Verdict) -> None:

@@ -30,16 +30,16 @@ MANY_DONE = f"""
 MANY_SETTLED = f"""
     INSERT INTO payments_payment (id, merchant_id, mode, status, amount, currency, gateway,
         payment_method, return_url, reference, description, metadata, amount_captured,
-        amount_refund_held, amount_refunded, failure_code, failure_message, needs_review,
+        amount_refund_held, amount_overdrawn, amount_refunded, failure_code, failure_message, needs_review,
         review_reason, version)
     SELECT gen_random_uuid(), id, 'test', 'CREATED', 1, 'INR', 'mock_success', '', '', '', '',
-           '{{}}', 0, 0, 0, '', '', false, '', 1
+           '{{}}', 0, 0, 0, 0, '', '', false, '', 1
     FROM core_merchant, generate_series(1, {DONE_ROWS})
 """
 MANY_REFUNDS = f"""
     INSERT INTO payments_refund (id, payment_id, merchant_id, mode, amount, currency, status,
-        reason, is_rest, is_overdrawn, failure_code, failure_message, version)
-    SELECT gen_random_uuid(), p.id, p.merchant_id, 'test', 1, 'INR', 'PENDING', '', false, false,
+        reason, is_rest, failure_code, failure_message, version)
+    SELECT gen_random_uuid(), p.id, p.merchant_id, 'test', 1, 'INR', 'PENDING', '', false,
            '', '', 1
     FROM (SELECT * FROM payments_payment LIMIT {DONE_ROWS // 10}) p
 """

@@ -1,6 +1,7 @@
 """What is asked of a provider, and when nothing may be sent any more."""
 
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ import pytest
 from core.ids import uuid7
 from gateways.base import AnswerLost, Found, NotFound, declined, not_sent, pending, succeeded
 from payments import asking
-from payments.asking import KEY_MARGIN, Question
+from payments.asking import KEY_MARGIN, Errand, Question
 from payments.cases import Case
 from payments.facts import Said
 from payments.models import Attempt, Operation, Payment
@@ -38,8 +39,8 @@ def a_case(*outcomes: str, age: timedelta = timedelta(seconds=5)) -> Case:
     return Case(operation, payment, attempts)
 
 
-def asked(case: Case, *, inquire: bool = False, now: datetime = NOW) -> Question:
-    question = asking.question(case, uuid4(), now, inquire=inquire)
+def asked(case: Case, *, errand: Errand = Errand.CARRY_OUT, now: datetime = NOW) -> Question:
+    question = asking.question(case, uuid4(), now, errand)
     assert question is not None
     return question
 
@@ -63,6 +64,7 @@ class TestWithKeys:
         question = asked(case)
 
         assert question.again
+        assert question.send is not None
         assert question.send.key == asking.provider_key(case.operation.id, "mock_success")
         assert question.query is not None
 
@@ -70,7 +72,7 @@ class TestWithKeys:
         assert is_asked_for(asked(a_case("pending"))) == "look"
 
     def test_an_inquiry_makes_no_first_send(self):
-        assert is_asked_for(asked(a_case(), inquire=True)) == "look"
+        assert is_asked_for(asked(a_case(), errand=Errand.INQUIRE)) == "look"
 
     def test_near_the_end_of_the_keys_life_nothing_is_sent(self):
         case = a_case("", age=LIFETIME - KEY_MARGIN + timedelta(seconds=1))
@@ -125,13 +127,13 @@ class TestWithoutKeys:
 def test_without_keys_and_without_look_up_nobody_can_be_asked(settings):
     reciting(settings, NotFound(), keys=False, find=False)
 
-    assert asking.question(a_case(""), uuid4(), NOW, inquire=False) is None
+    assert asking.question(a_case(""), uuid4(), NOW, Errand.CARRY_OUT) is None
 
 
 def heard(settings: Any, *answers: Any, case: Case) -> tuple[asking.Heard, list[Any]]:
     settings.GATEWAY_TOTAL = timedelta(seconds=0.4)  # one try, no retries
     gateway = reciting(settings, *answers)
-    lease_end = asking.time.monotonic() + 20
+    lease_end = monotonic() + 20
     answer = asking.ask(asked(case), lease_end)
     return answer, [type(request).__name__ for request in gateway.requests]
 
@@ -189,7 +191,7 @@ class TestAskingFirst:
 def test_nothing_is_sent_when_the_lease_has_no_room_for_an_answer(settings):
     gateway = reciting(settings, succeeded("ch_1", 1_000, "INR"))
 
-    answer = asking.ask(asked(a_case()), asking.time.monotonic() + 0.5)
+    answer = asking.ask(asked(a_case()), monotonic() + 0.5)
 
     assert answer.said is Said.NOT_SENT
     assert gateway.requests == []

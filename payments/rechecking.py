@@ -1,0 +1,49 @@
+"""A failed operation is looked up once more a day: a provider may capture it after all.
+
+Late success is otherwise learned from webhooks only, and those get lost.
+"""
+
+from django.conf import settings
+
+from core.db import rows, transaction
+from outbox.models import Message
+from outbox.staging import MAX_ATTEMPTS
+from payments.handlers import RECHECK, lane
+
+STAGED_MAX = 100
+
+_TAKE_DUE = """
+    UPDATE payments_operation o
+    SET recheck_at = CASE WHEN now() + %(every)s < o.settled_at + %(window)s
+                          THEN now() + %(every)s END
+    FROM (SELECT id FROM payments_operation
+          WHERE recheck_at <= now() ORDER BY recheck_at LIMIT %(limit)s
+          FOR NO KEY UPDATE SKIP LOCKED) AS due
+    WHERE o.id = due.id AND o.recheck_at <= now()
+    RETURNING o.id, o.gateway
+"""
+
+
+def stage_due() -> int:
+    """Stage a look for the failed operations whose time has come; return how many."""
+    params = {
+        "every": settings.RECHECK_EVERY,
+        "window": settings.RECHECK_WINDOW,
+        "limit": STAGED_MAX,
+    }
+    with transaction():
+        due = rows(_TAKE_DUE, params)
+        # An operation that has a message already is being dealt with.
+        Message.objects.bulk_create(
+            [
+                Message(
+                    kind=RECHECK,
+                    lane=lane(RECHECK, gateway),
+                    subject_id=operation_id,
+                    max_attempts=MAX_ATTEMPTS,
+                )
+                for operation_id, gateway in due
+            ],
+            ignore_conflicts=True,
+        )
+    return len(due)
