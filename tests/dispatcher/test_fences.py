@@ -8,6 +8,7 @@ from core.db import rows
 from core.metrics import FENCE_REJECTIONS, STALE_DELIVERIES, STARTS_ON_SETTLED
 from dispatcher import runner
 from gateways.base import declined, succeeded
+from outbox import leasing
 from outbox.handling import Ticket
 from payments.facts import Said
 from payments.models import Attempt
@@ -71,6 +72,19 @@ class TestAFrozenWorker:
         assert payment.status == "SUCCESS"
         assert Attempt.objects.get(id=question.attempt_id).outcome == "succeeded"
         assert messages(charge_of(payment).id, "state", "epoch") == [(1, 2)]
+
+    def test_that_hears_yes_makes_the_waiting_message_due(self, settings):
+        reciting(settings)
+        payment = a_shop().accepted()
+        message, question = begin(payment)
+        lose_the_lease()
+        (job,) = claim_all()
+        leasing.give_back(job.tickets, timedelta(hours=1))
+
+        finish(message, Said.SUCCEEDED, question, **took(payment))
+
+        due = messages(charge_of(payment).id, "state", "available_at <= clock_timestamp()")
+        assert due == [(0, True)]
 
     def test_that_hears_yes_after_a_no_is_a_late_success(self, settings):
         reciting(settings)
