@@ -53,7 +53,8 @@ _CREATE = f"""
         INSERT INTO payments_payment
             (id, merchant_id, mode, status, amount, currency, gateway, payment_method, return_url,
              reference, description, metadata, amount_captured, amount_refund_held,
-             amount_overdrawn, amount_refunded, failure_code, failure_message, needs_review, review_reason, version)
+             amount_overdrawn, amount_refunded, failure_code, failure_message, needs_review,
+             review_reason, version)
         SELECT %(payment_id)s, %(merchant_id)s, %(mode)s, 'CREATED', %(amount)s, %(currency)s,
                %(gateway)s, %(payment_method)s, %(return_url)s, %(reference)s, %(description)s,
                %(metadata)s, 0, 0, 0, 0, '', '', false, '', 1
