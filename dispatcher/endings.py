@@ -13,27 +13,19 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import psycopg2
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from core.db import needs_transaction, transaction
 from core.logging import get_logger
 from core.metrics import FENCE_REJECTIONS, MESSAGES_DEAD, MESSAGES_SETTLED, SETTLE_RETRIES
+from dispatcher.database import TROUBLE
 from outbox import delivery
 from outbox.handling import Again, Completion, Done, Handler, Started
 
 log = get_logger(__name__)
 
 Answered = tuple[Started, Any]
-
-# Statements over VALUES raise the driver's own errors.
-TROUBLE = (
-    OperationalError,
-    InterfaceError,
-    psycopg2.OperationalError,
-    psycopg2.InterfaceError,
-)
 
 FAILURE_SECONDS_MAX = 3600
 RETRY_SECONDS = 0.25

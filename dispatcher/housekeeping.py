@@ -1,7 +1,6 @@
 """What keeps the outbox healthy, inside the dispatcher and not in the queue it repairs."""
 
 import time
-from collections import defaultdict
 from uuid import UUID
 
 from django.conf import settings
@@ -11,9 +10,11 @@ from core.db import transaction
 from core.ids import smallest_uuid7
 from core.logging import get_logger
 from core.metrics import LOST_IN_TRANSPORT, MESSAGES_DEAD, MESSAGES_LAPSED
+from dispatcher.database import TROUBLE, is_in_the_way, wait_briefly_for_locks
 from dispatcher.publishing import BrokerAway, Publisher
 from dispatcher.routes import ROUTES
 from outbox import leasing, sweeping
+from outbox.handling import Handler
 from outbox.poison import CRASH_LOOP
 
 log = get_logger(__name__)
@@ -74,16 +75,33 @@ class Housekeeping:
 
 
 def bury_convicted() -> None:
-    """Make the messages dead that keep killing their workers, with what follows from it."""
-    by_kind: defaultdict[str, list[tuple[UUID, UUID]]] = defaultdict(list)
+    """Make the messages dead that keep killing their workers, with what follows from it.
+
+    None of them can end the dispatcher: what cannot be buried is never claimed again, and waits.
+    """
     for message_id, subject_id, kind in sweeping.convicted():
-        by_kind[kind].append((message_id, subject_id))
-    for kind, found in by_kind.items():
-        handler = ROUTES[kind]
-        with transaction():
-            case = handler.load([subject_id for _, subject_id in found])
-            dead = sweeping.bury([message_id for message_id, _ in found])
-            handler.bury(case, dead, CRASH_LOOP)
-        MESSAGES_DEAD.inc(len(dead))
-        for message in dead:
-            log.error("message.dead", message_id=str(message.id), kind=kind, reason="crash_loop")
+        ids = {"message_id": str(message_id), "kind": kind}
+        handler = ROUTES.get(kind)
+        if handler is None:
+            log.warning("message.unknown_kind", **ids)  # another release wrote it, and knows it
+            continue
+        try:
+            _bury(handler, message_id, subject_id)
+        except TROUBLE as error:
+            if not is_in_the_way(error):
+                raise
+            log.warning("message.bury_held_up", error=repr(error), **ids)
+        except Exception:
+            log.exception("message.bury_failed", **ids)
+
+
+def _bury(handler: Handler, message_id: UUID, subject_id: UUID) -> None:
+    with transaction():
+        wait_briefly_for_locks()
+        case = handler.load([subject_id])
+        dead = sweeping.bury([message_id])
+        handler.bury(case, dead, CRASH_LOOP)
+    for message in dead:
+        MESSAGES_DEAD.inc()
+        ids = {"message_id": str(message.id), "kind": message.kind}
+        log.error("message.dead", reason="crash_loop", **ids)

@@ -16,11 +16,12 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from core.db import rows, transaction
+from core.db import transaction
 from core.logging import bound, get_logger
 from core.metrics import STALE_DELIVERIES
 from dispatcher import endings
-from dispatcher.endings import TROUBLE, Answered
+from dispatcher.database import TROUBLE, is_in_the_way, wait_briefly_for_locks
+from dispatcher.endings import Answered
 from dispatcher.routes import ROUTES
 from outbox import delivery, leasing
 from outbox.handling import Again, Call, Completion, Done, Handler, Local, Started, Ticket
@@ -28,12 +29,7 @@ from outbox.handling import Again, Call, Completion, Done, Handler, Local, Start
 log = get_logger(__name__)
 
 UNKNOWN_KIND_DELAY = timedelta(seconds=5)
-# Somebody holds a lock that one message needs: lock time-out, deadlock, serialization failure,
-# statement time-out. The connection still works.
-_IN_THE_WAY = {"55P03", "40P01", "40001", "57014"}
 HELD_UP_DELAY = timedelta(seconds=1)
-# What one message may wait for a lock while its neighbours wait for it.
-LOCK_PATIENCE = "300ms"
 SETTLE_GROUP_MAX = 50
 # Answers that come this close together are settled together.
 GATHER_SECONDS = 0.005
@@ -84,10 +80,6 @@ def _lease_end() -> float:
     return time.monotonic() + settings.RUN_LEASE.total_seconds()
 
 
-def _is_in_the_way(error: Exception) -> bool:
-    return getattr(error.__cause__ or error, "pgcode", None) in _IN_THE_WAY
-
-
 class Run:
     """One job's messages of one kind."""
 
@@ -111,7 +103,7 @@ class Run:
         try:
             return [Prepared(lease_end, *self._prepared(subjects))]
         except TROUBLE as error:
-            if not _is_in_the_way(error):
+            if not is_in_the_way(error):
                 connection.close()
                 raise  # nothing was started, and the dispatch lease brings it all back
             log.warning("job.taken_apart", lane=self.lane, error=repr(error))
@@ -134,9 +126,9 @@ class Run:
     def _prepare_alone(self, one: tuple[Ticket, Any]) -> list[Prepared]:
         lease_end = _lease_end()
         try:
-            return [Prepared(lease_end, *self._prepared([one], lock_patience=LOCK_PATIENCE))]
+            return [Prepared(lease_end, *self._prepared([one], briefly=True))]
         except TROUBLE as error:
-            if not _is_in_the_way(error):
+            if not is_in_the_way(error):
                 raise
             leasing.give_back([one[0]], HELD_UP_DELAY)
             log.warning("message.held_up", message_id=str(one[0].id), error=repr(error))
@@ -149,11 +141,11 @@ class Run:
         return []
 
     def _prepared(
-        self, subjects: Sequence[tuple[Ticket, Any]], *, lock_patience: str = ""
+        self, subjects: Sequence[tuple[Ticket, Any]], *, briefly: bool = False
     ) -> tuple[list[Asked], list[Answered]]:
         with transaction():
-            if lock_patience:
-                rows("SELECT set_config('lock_timeout', %s, true)", [lock_patience])
+            if briefly:
+                wait_briefly_for_locks()
             case = self.handler.load([subject_id for _, subject_id in subjects])
             started = self._start([ticket for ticket, _ in subjects])
             plans = self.handler.prepare(case, started)

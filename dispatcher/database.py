@@ -1,0 +1,29 @@
+"""What a failing database looks like, and when it is only somebody in the way."""
+
+import psycopg2
+from django.db import InterfaceError, OperationalError
+
+from core.db import needs_transaction, rows
+
+# Statements over VALUES raise the driver's own errors.
+TROUBLE = (
+    OperationalError,
+    InterfaceError,
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+)
+# Lock time-out, deadlock, serialization failure, statement time-out: the connection still works.
+_IN_THE_WAY = {"55P03", "40P01", "40001", "57014"}
+# What one message may wait for a lock while others wait for it.
+LOCK_PATIENCE = "300ms"
+
+
+def is_in_the_way(error: Exception) -> bool:
+    """Tell whether somebody else's work stopped us, and not the loss of the database."""
+    return getattr(error.__cause__ or error, "pgcode", None) in _IN_THE_WAY
+
+
+@needs_transaction
+def wait_briefly_for_locks() -> None:
+    """Give up soon on locks in this transaction."""
+    rows("SELECT set_config('lock_timeout', %s, true)", [LOCK_PATIENCE])
