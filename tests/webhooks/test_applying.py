@@ -3,11 +3,14 @@
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from dispatcher import runner
 from gateways.base import pending
-from payments.models import Event, Notice, Refund
+from payments.models import Event, Notice, Payment, Refund
 from tests.gateways.mocking import body_of
-from tests.money import a_shop, charge_of, deliver, drain, net, reciting, told
+from tests.money import a_shop, charge_of, claim_all, deliver, drain, net, reciting, told
 from webhooks.models import ProviderEvent
 
 pytestmark = pytest.mark.django_db
@@ -179,6 +182,33 @@ class TestParked:
         payment.refresh_from_db()
         assert (payment.status, payment.needs_review) == ("PROCESSING", True)
 
+    def test_is_not_what_is_right_and_comes_after_something_wrong(self, settings):
+        reciting(settings, pending("ch_1"))
+        payment = a_shop().accepted()
+        drain()
+        told(payment, "charge.succeeded", amount=999)
+        drain()
+
+        told(payment, "charge.succeeded")
+        drain()
+
+        payment.refresh_from_db()
+        right = ProviderEvent.objects.get(amount=payment.amount)
+        assert right.applied_at
+        assert len(parked()) == 1
+        assert (payment.status, payment.needs_review) == ("SUCCESS", True)
+
+    def test_is_a_second_charge_but_not_what_repeats_the_first(self):
+        payment = a_shop().sold()
+        first = charge_of(payment).provider_id
+
+        for provider_id in ("ch_other", first):
+            told(payment, "charge.succeeded", provider_id=provider_id)
+            drain()
+
+        assert ProviderEvent.objects.get(provider_id="ch_other").parked_reason
+        assert ProviderEvent.objects.get(provider_id=first).applied_at
+
     def test_is_a_refund_of_what_has_none(self):
         payment = a_shop().sold()
 
@@ -196,6 +226,33 @@ class TestParked:
         event = ProviderEvent.objects.get()
         assert event.parked_reason
         assert event.applied_at is None
+
+
+def statements_to_apply(payments: list[Payment]) -> int:
+    for payment in payments:
+        told(payment, "charge.succeeded", provider_id=f"ch_{payment.id}")
+        told(payment, "refund.succeeded")
+    jobs = [job for job in claim_all() if job.lane.startswith("apply")]
+    with CaptureQueriesContext(connection) as captured:
+        for job in jobs:
+            runner.run(job.lane, job.tickets, "host:1")
+    assert len(jobs) == 1
+    assert all(event.applied_at or event.parked_at for event in ProviderEvent.objects.all())
+    return len(captured.captured_queries)
+
+
+def test_many_webhooks_take_as_many_statements_as_few(settings):
+    reciting(settings, pending())
+    shop = a_shop()
+    payments = [shop.accepted() for _ in range(16)]
+    drain()
+    statements_to_apply(payments[:1])
+
+    few, many = statements_to_apply(payments[1:3]), statements_to_apply(payments[3:])
+
+    assert few == many
+    assert ProviderEvent.objects.exclude(applied_at=None).count() == 16
+    assert ProviderEvent.objects.exclude(parked_at=None).count() == 16
 
 
 def test_a_batch_of_webhooks_about_one_payment_is_applied_together():
