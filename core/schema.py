@@ -32,6 +32,13 @@ class CurrentXid(models.Func):
         return super().as_sql(compiler, connection, template="pg_current_xact_id()", **context)
 
 
+class TransactionTime(models.Func):
+    """When the transaction began, as SQL's ``now()``; Django's ``Now`` is when the statement did."""
+
+    template = "CURRENT_TIMESTAMP"
+    output_field = models.DateTimeField()
+
+
 class XidField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time
     """``xid8`` filled by the database with the id of the transaction that wrote the row."""
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models.functions import Now
-
 from core.db import needs_transaction
+from core.schema import TransactionTime
 from payments.facts import Fact, Said, Verdict, fold
 from payments.models import Attempt, AttemptKind, Notice, Operation, OperationKind, Payment
 
@@ -70,7 +69,7 @@ def load(operation_ids: Sequence[UUID]) -> Docket:
         Payment.objects.filter(id__in=Operation.objects.filter(id__in=wanted).values("payment_id"))
         .order_by("id")
         .select_for_update(no_key=True)
-        .annotate(now=Now())
+        .annotate(now=TransactionTime())
     )
     locked = {payment.id: payment for payment in payments}
     cases = {
