@@ -1,6 +1,5 @@
 """Merchants who write down what they were promised, and ask again until they have an answer."""
 
-import secrets
 import threading
 import time
 from collections import defaultdict
@@ -8,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import requests
 
@@ -39,7 +39,7 @@ class Merchants:
 
     def pay(self, *, key: str = "", **body: Any) -> str:
         """Create a payment, however often it takes; return its id."""
-        key = key or secrets.token_hex(8)
+        key = key or str(uuid4())
         body = {"amount": 1000, "currency": "INR", "gateway": "mock", **body}
         self.bodies[key] = body
         return self._insist("/payments/", key, body)
@@ -47,7 +47,7 @@ class Merchants:
     def refund(self, payment: str, *, key: str = "", amount: int | None = None) -> str:
         """Refund a payment, all of it or a part; return the refund's id."""
         body = {} if amount is None else {"amount": amount}
-        return self._insist(f"/payments/{payment}/refund/", key or secrets.token_hex(8), body)
+        return self._insist(f"/payments/{payment}/refund/", key or str(uuid4()), body)
 
     def _insist(self, path: str, key: str, body: Body) -> str:
         deadline = time.monotonic() + PATIENCE_SECONDS
