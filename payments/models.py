@@ -1,4 +1,4 @@
-"""Payments, refunds, the operations that carry them out, and every call made for them.
+"""Payments, refunds and the operations that carry them out; ``payments.trail`` is their past.
 
 ``payments/migrations/0002_*`` adds what Django cannot say: the state trigger, append-only
 triggers, and the guard that a refund matches its payment.
@@ -15,6 +15,19 @@ from core.models import Merchant, Mode, one_of
 from core.money import MAX_AMOUNT
 from core.schema import XidField
 from payments.states import OperationState, RefundStatus, Status
+from payments.trail import Attempt, AttemptKind, Event, Notice, StatusChange
+
+__all__ = [
+    "Attempt",
+    "AttemptKind",
+    "Event",
+    "Notice",
+    "Operation",
+    "OperationKind",
+    "Payment",
+    "Refund",
+    "StatusChange",
+]
 
 
 def _amount_check(name: str) -> models.CheckConstraint:
@@ -209,124 +222,3 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
-
-
-class AttemptKind(models.TextChoices):
-    """A send may have an effect at the provider; an ask only reads."""
-
-    SEND = "send"
-    ASK = "ask"
-
-
-class Attempt(models.Model):
-    """One call to a provider: intended before the socket opens, answered after.
-
-    An intended attempt without an answer is *maybe sent*. ``outcome`` is what the provider said,
-    a fact: once written it never changes.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="attempts")
-    kind = models.TextField(choices=AttemptKind.choices)
-    provider_key = models.TextField()
-    message_id = models.UUIDField()
-    epoch = models.IntegerField()
-    intended_at = models.DateTimeField(db_default=Now())
-    answered_at = models.DateTimeField(null=True)
-    outcome = models.TextField(default="")
-    provider_id = models.TextField(default="")
-    amount = models.BigIntegerField(null=True)
-    currency = models.TextField(default="")
-    code = models.TextField(default="")
-    detail = models.TextField(default="")
-
-    class Meta:
-        constraints: ClassVar = [
-            one_of("kind", AttemptKind, "attempt_kind_known"),
-            models.UniqueConstraint(
-                name="attempt_once_per_start", fields=["operation", "message_id", "epoch"]
-            ),
-            models.CheckConstraint(
-                name="attempt_outcome_iff_answered",
-                condition=Q(answered_at__isnull=True) ^ ~Q(outcome=""),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.id} {self.outcome or 'unanswered'}"
-
-
-class Notice(models.Model):
-    """What a provider told us unasked about an operation: a fact, append-only."""
-
-    id = models.UUIDField(primary_key=True, editable=False)  # the provider event's
-    operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="notices")
-    outcome = models.TextField()
-    provider_id = models.TextField(default="")
-    amount = models.BigIntegerField(null=True)
-    currency = models.TextField(default="")
-    code = models.TextField(default="")
-    detail = models.TextField(default="")
-    recorded_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return f"{self.outcome} {self.id}"
-
-
-class StatusChange(models.Model):
-    """One step in the life of a payment or refund, with its cause; append-only."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="history")
-    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, related_name="history")
-    before = models.TextField()
-    after = models.TextField()
-    version = models.IntegerField()
-    cause = models.TextField()  # attempt, notice, message or operator …
-    cause_id = models.UUIDField()
-    at = models.DateTimeField(db_default=Now())
-    xid = XidField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                name="status_change_payment_version_once",
-                fields=["payment", "version"],
-                condition=Q(refund__isnull=True),
-            ),
-            models.UniqueConstraint(
-                name="status_change_refund_version_once",
-                fields=["refund", "version"],
-                condition=Q(refund__isnull=False),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.before} → {self.after}"
-
-
-class Event(models.Model):
-    """Something a merchant may want to know; append-only, written with the change it tells of.
-
-    The column names are those that Debezium's outbox event router expects.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    merchant = models.ForeignKey(
-        Merchant, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
-    mode = models.TextField(choices=Mode.choices)
-    aggregate_type = models.TextField(db_column="aggregatetype")
-    aggregate_id = models.UUIDField(db_column="aggregateid")
-    type = models.TextField()
-    version = models.IntegerField()
-    payload = models.JSONField()
-    created_at = models.DateTimeField(db_default=Now())
-    xid = XidField()
-
-    class Meta:
-        indexes: ClassVar = [models.Index(fields=["aggregate_id"], name="event_by_aggregate")]
-        constraints: ClassVar = [one_of("mode", Mode, "event_mode_known")]
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.id}"
