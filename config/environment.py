@@ -7,7 +7,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -110,7 +110,7 @@ _LIBPQ_DEFAULTS = {
 }
 
 
-def database(url: str) -> dict[str, object]:
+def database(url: str) -> dict[str, Any]:
     """Translate a database URL into Django's form.
 
     :raises ImproperlyConfigured: if the scheme is neither ``postgresql`` nor ``sqlite``, the port
