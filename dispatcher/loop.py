@@ -3,14 +3,16 @@
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from core.logging import get_logger
 from dispatcher.housekeeping import Housekeeping
 from dispatcher.publishing import Breaker, BrokerAway, Publisher
+from dispatcher.window import Window
 from outbox import leasing
 from outbox.leasing import FLOOR_MARGIN, Job
 
@@ -22,9 +24,8 @@ DATABASE_PAUSE_SECONDS = 0.5
 # How often a poll looks below the floor, for rows whose transaction took long to commit.
 FULL_POLL_SECONDS = 2.0
 NO_FLOOR = datetime(1970, 1, 1, tzinfo=UTC)
-# Jobs a lane may have waiting for each slot: enough to keep workers busy, few enough that their
-# wait stays far below the dispatch lease.
-JOBS_WAITING_PER_SLOT = 4
+# More lanes than any installation has; hints come from outside this process.
+LANES_MAX = 1000
 
 
 class Loop:
@@ -37,14 +38,23 @@ class Loop:
         self._floors: dict[str, datetime] = {}
         self._next_full_poll = 0.0
         self._idle = IDLE_SECONDS_MIN
+        self._window = Window()
+        self._alone_first = True
+        # Lanes by their last lone message, the latest last.
+        self._served_alone: list[str] = []
+        self._stopping = Event()
 
     def run(self, stopping: Event) -> None:
         """Dispatch until told to stop."""
+        self._stopping = stopping
         while not stopping.is_set():
             try:
                 self.tick()
-            except (DatabaseError, InterfaceError) as error:
-                log.warning("dispatcher.database_trouble", error=type(error).__name__)
+            except (OperationalError, InterfaceError) as error:
+                detail = str(error).partition("\n")[0]
+                log.warning(
+                    "dispatcher.database_trouble", error=type(error).__name__, detail=detail
+                )
                 connection.close()
                 stopping.wait(DATABASE_PAUSE_SECONDS)
         self.publisher.close()
@@ -52,47 +62,75 @@ class Loop:
     def tick(self) -> None:
         """Do what is due once, then wait for more."""
         self.housekeeping.run_if_due()
-        if self.breaker.wants_probe():
-            if self.publisher.is_there():
-                self.breaker.close()
-                log.info("breaker.closed")
-            else:
-                self.breaker.trip()
+        if self._stopping.is_set():
+            return  # every step may wait for a frozen broker, so none is begun in vain
+        self._probe_if_due()
         if self.breaker.is_open:
-            time.sleep(IDLE_SECONDS_MIN * 5)
+            self._stopping.wait(IDLE_SECONDS_MIN * 5)
             return
-        jobs = self._claim_alone() + self._claim_due()
+        jobs = self._claim()
         if jobs:
             self._hand_over(jobs)
             self._idle = IDLE_SECONDS_MIN
         else:
             self._wait()
 
+    def _probe_if_due(self) -> None:
+        if not self.breaker.wants_probe():
+            return
+        if self.publisher.is_there():
+            self.breaker.allow_one()
+            log.info("breaker.tries")
+        else:
+            self.breaker.trip()
+
     def _wait(self) -> None:
         hint = self.publisher.next_hint(self._idle * random.uniform(0.8, 1.2))  # noqa: S311
         if hint is None:
             self._idle = min(self._idle * 2, IDLE_SECONDS_MAX)
-        else:
+            return
+        if len(self._floors) < LANES_MAX:
             self._floors.setdefault(hint, NO_FLOOR)
-            self._idle = IDLE_SECONDS_MIN
+        self._idle = IDLE_SECONDS_MIN
+
+    def _claim(self) -> list[Job]:
+        lanes = self._due_lanes()
+        if not lanes and not self.housekeeping.has_alone:
+            return []
+        self._window.look(leasing.in_flight(settings.DISPATCH_LEASE))
+        # By turns, or one kind could keep the other from a slow lane's only slot for ever.
+        self._alone_first = not self._alone_first
+        steps = [self._claim_alone, partial(self._claim_due, lanes)]
+        jobs: list[Job] = []
+        for step in steps if self._alone_first else reversed(steps):
+            if not (jobs and self.breaker.is_trying):
+                jobs += step()
+        return jobs
 
     def _claim_alone(self) -> list[Job]:
         if not self.housekeeping.has_alone:
             return []
         # One at a time, so the next must follow the last without a pause.
         self._idle = IDLE_SECONDS_MIN
-        job = leasing.claim_alone(settings.DISPATCH_LEASE)
-        return [job] if job else []
-
-    def _claim_due(self) -> list[Job]:
-        lanes = self._due_lanes()
-        if not lanes:
+        job = leasing.claim_alone(
+            settings.DISPATCH_LEASE,
+            barred=self._window.full_slow_lanes(),
+            served=self._served_alone,
+        )
+        if job is None:
             return []
-        loads = leasing.in_flight(settings.DISPATCH_LEASE)
-        room = self._room(loads)
+        others = [lane for lane in self._served_alone if lane != job.lane]
+        self._served_alone = [*others, job.lane][-LANES_MAX:]
+        self._window.book(job, alone=True)
+        return [job]
+
+    def _claim_due(self, lanes: list[str]) -> list[Job]:
+        room, jobs_left = self._window.room()
+        if self.breaker.is_trying:
+            jobs_left = min(jobs_left, 1)
         jobs: list[Job] = []
         for lane in random.sample(lanes, len(lanes)):
-            free_jobs = self._lane_cap() - (loads[lane].jobs if lane in loads else 0)
+            free_jobs = min(self._window.free_jobs(lane), jobs_left)
             limit = min(free_jobs * settings.BATCH_SIZE, room)
             if limit <= 0:
                 self._idle = IDLE_SECONDS_MIN  # there is work, only no room yet
@@ -107,29 +145,19 @@ class Loop:
             if newest is not None:
                 self._floors[lane] = newest - FLOOR_MARGIN
             room -= sum(len(job.tickets) for job in claimed)
+            jobs_left -= len(claimed)
             jobs += claimed
+            for job in claimed:
+                self._window.book(job)
         return jobs
 
     def _due_lanes(self) -> list[str]:
         if time.monotonic() < self._next_full_poll:
             return leasing.due_lanes(self._floors)
         self._next_full_poll = time.monotonic() + FULL_POLL_SECONDS
-        self._floors |= dict.fromkeys(leasing.all_lanes(), NO_FLOOR)
+        found = dict.fromkeys(leasing.all_lanes(), NO_FLOOR)
+        self._floors = found if len(self._floors) > LANES_MAX else self._floors | found
         return leasing.due_lanes(self._floors)
-
-    @staticmethod
-    def _lane_cap() -> int:
-        # A slow provider never takes the last slot.
-        return max(1, settings.WORKER_SLOTS - 1)
-
-    @staticmethod
-    def _room(loads: dict[str, leasing.LaneLoad]) -> int:
-        """Return how many more messages may wait in the broker without their leases lapsing."""
-        longest = max((load.longest_wait_seconds for load in loads.values()), default=0.0)
-        if longest > settings.DISPATCH_LEASE.total_seconds() / 3:
-            return 0
-        waiting = sum(load.unstarted for load in loads.values())
-        return JOBS_WAITING_PER_SLOT * settings.WORKER_SLOTS * settings.BATCH_SIZE - waiting
 
     def _hand_over(self, jobs: list[Job]) -> None:
         try:
@@ -137,9 +165,13 @@ class Loop:
         except BrokerAway as error:
             # Trouble of the broker is not the messages': they go back untouched.
             seconds = self.breaker.trip()
+            self._window.give_back(jobs)
             tickets = [ticket for job in jobs for ticket in job.tickets]
             returned = leasing.give_back(tickets, timedelta(seconds=seconds))
             log.warning("publish.failed", error=str(error), messages=returned, retry_in=seconds)
         else:
+            if self.breaker.is_trying:
+                log.info("breaker.closed")
+            self.breaker.close()
             for job in jobs:
                 log.debug("job.published", lane=job.lane, messages=len(job.tickets))

@@ -38,20 +38,25 @@ class Breaker:
         self._wait = PROBE_SECONDS_MIN
         self._until = 0.0
         self.is_open = False
+        self.is_trying = False
 
     def trip(self) -> float:
         """Open, or stay open for twice as long; return the seconds until the next probe."""
         seconds = self._wait
         self._until = time.monotonic() + seconds
         self._wait = min(self._wait * 2, PROBE_SECONDS_MAX)
-        self.is_open = True
+        self.is_open, self.is_trying = True, False
         BREAKER_OPEN.set(1)
         return seconds
 
-    def close(self) -> None:
-        """Let work through again."""
-        self._wait, self.is_open = PROBE_SECONDS_MIN, False
+    def allow_one(self) -> None:
+        """Let one job through: a broker that answers need not take jobs."""
+        self.is_open, self.is_trying = False, True
         BREAKER_OPEN.set(0)
+
+    def close(self) -> None:
+        """Let all work through again: the broker took a job."""
+        self._wait, self.is_trying = PROBE_SECONDS_MIN, False
 
     def wants_probe(self) -> bool:
         """Tell whether it is time to see if the broker is back."""

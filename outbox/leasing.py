@@ -55,21 +55,22 @@ _CLAIM = """
         lease_until = now() + %(lease)s,
         job = (%(jobs)s::uuid[])[1 + numbered.place / %(size)s]
     FROM numbered WHERE m.id = numbered.id
-    RETURNING m.job, m.id, m.epoch, m.available_at
+    RETURNING m.job, m.id, m.epoch, m.available_at, now()
 """
 
 _CLAIM_ALONE = f"""
     WITH due AS MATERIALIZED (
         SELECT id FROM outbox_message m
         WHERE state = 0 AND alone AND available_at <= now() AND NOT {IS_POISON}
+          AND m.lane <> ALL (%(barred)s::text[])
           AND NOT EXISTS (SELECT FROM outbox_message WHERE state = 1 AND alone)
-        ORDER BY available_at LIMIT 1
+        ORDER BY array_position(%(served)s::text[], m.lane) NULLS FIRST, available_at LIMIT 1
         FOR NO KEY UPDATE SKIP LOCKED)
     UPDATE outbox_message m
     SET state = 1, epoch = m.epoch + 1, started_at = NULL, worker = '',
         lease_until = now() + %(lease)s, job = %(job)s
     FROM due WHERE m.id = due.id
-    RETURNING m.lane, m.id, m.epoch
+    RETURNING m.lane, m.id, m.epoch, m.job, now()
 """  # noqa: S608 - our own constant
 
 _GIVE_BACK = """
@@ -81,10 +82,14 @@ _GIVE_BACK = """
 """
 
 _IN_FLIGHT = """
-    SELECT lane, count(DISTINCT job), count(*) FILTER (WHERE started_at IS NULL),
-           coalesce(extract(epoch FROM max(%(lease)s - (lease_until - now()))
-                    FILTER (WHERE started_at IS NULL)), 0)::float8
-    FROM outbox_message WHERE state = 1 GROUP BY lane
+    SELECT lane, job, alone, unstarted, claimed_at,
+           coalesce(extract(epoch FROM now() - claimed_at), 0)::float8,
+           coalesce(extract(epoch FROM now() - began_at), 0)::float8
+    FROM (
+        SELECT lane, job, bool_or(alone) AS alone, min(started_at) AS began_at,
+               count(*) FILTER (WHERE started_at IS NULL) AS unstarted,
+               max(lease_until) FILTER (WHERE started_at IS NULL) - %(lease)s AS claimed_at
+        FROM outbox_message WHERE state = 1 GROUP BY lane, job) AS flight
 """
 
 _EXPIRE_UNSTARTED = """
@@ -100,15 +105,21 @@ class Job:
 
     lane: str
     tickets: tuple[Ticket, ...]
+    id: UUID
+    claimed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class LaneLoad:
-    """What of a lane is in flight now."""
+class Flight:
+    """A job in flight. ``claimed_at`` is None once a worker has started all of it."""
 
-    jobs: int
+    lane: str
+    job: UUID
+    alone: bool
     unstarted: int
-    longest_wait_seconds: float
+    claimed_at: datetime | None
+    waited_seconds: float
+    running_seconds: float
 
 
 def due_lanes(floors: Mapping[str, datetime]) -> list[str]:
@@ -122,9 +133,9 @@ def all_lanes() -> list[str]:
     return [lane for (lane,) in rows(_ALL_LANES)]
 
 
-def in_flight(lease: timedelta) -> dict[str, LaneLoad]:
-    """Return the load of every lane with messages in flight; ``lease`` is the dispatch lease."""
-    return {lane: LaneLoad(*load) for lane, *load in rows(_IN_FLIGHT, {"lease": lease})}
+def in_flight(lease: timedelta) -> list[Flight]:
+    """Return every job in flight; ``lease`` is the dispatch lease."""
+    return [Flight(*row) for row in rows(_IN_FLIGHT, {"lease": lease})]
 
 
 def claim(
@@ -145,20 +156,29 @@ def claim(
     with transaction():
         claimed = rows(_CLAIM, params)
     jobs: defaultdict[UUID, list[Ticket]] = defaultdict(list)
-    for job, message_id, epoch, _ in sorted(claimed, key=lambda row: row[1]):
+    for job, message_id, epoch, *_ in sorted(claimed, key=lambda row: row[1]):
         jobs[job].append(Ticket(message_id, epoch))
-    newest = max((due for *_, due in claimed), default=None)
-    return [Job(lane, tuple(tickets)) for tickets in jobs.values()], newest
+    newest = max((due for *_, due, _ in claimed), default=None)
+    return [Job(lane, tuple(mine), job, claimed[0][-1]) for job, mine in jobs.items()], newest
 
 
-def claim_alone(lease: timedelta) -> Job | None:
-    """Take one message that must run alone, unless one is in flight already."""
+def claim_alone(
+    lease: timedelta, *, barred: Sequence[str] = (), served: Sequence[str] = ()
+) -> Job | None:
+    """Take one message that must run alone, unless one is in flight already.
+
+    None of a barred lane; and of several lanes, one that is not among the served, or stands first
+    there.
+    """
+    params = {"lease": lease, "job": uuid4(), "barred": list(barred), "served": list(served)}
     try:
         with transaction():
-            claimed = rows(_CLAIM_ALONE, {"lease": lease, "job": uuid4()})
+            claimed = rows(_CLAIM_ALONE, params)
     except IntegrityError:
         return None  # another dispatcher was faster; the index lets only one through
-    return Job(claimed[0][0], (Ticket(*claimed[0][1:]),)) if claimed else None
+    for lane, message_id, epoch, job, claimed_at in claimed:
+        return Job(lane, (Ticket(message_id, epoch),), job, claimed_at)
+    return None
 
 
 def any_alone() -> bool:

@@ -112,3 +112,42 @@ class TestAHint:
 
         assert waking._quiet_until > monotonic()
         waking._client.cache_clear()
+
+
+class TestABrokerThatAnswersAndTakesNothing:
+    @pytest.fixture
+    def full(self, broker):
+        before = broker.config_get("maxmemory")["maxmemory"]
+        broker.config_set("maxmemory-policy", "noeviction")
+        broker.config_set("maxmemory", "1")
+        yield broker
+        broker.config_set("maxmemory", before)
+
+    def test_is_tried_ever_more_rarely_with_one_job(self, loop, full, settings):
+        settings.BATCH_SIZE = 2
+        plant(4)
+        plant(4, lane="apply:mock")
+
+        deadline = monotonic() + 2.5
+        while monotonic() < deadline:
+            tick(loop)
+            rows("UPDATE outbox_message SET available_at = now() WHERE state = 0")
+
+        epochs = rows("SELECT sum(epoch) FROM outbox_message")[0][0]
+        # A job of each lane at first, then one of two after 0.1, 0.3, 0.7 and 1.5 seconds.
+        assert 4 + 2 * 3 <= epochs <= 4 + 2 * 4
+        assert states("state", "failures", "lost") == [(0, 0, 0)] * 8
+
+    def test_gets_everything_once_it_takes_a_job(self, loop, full, settings):
+        settings.BATCH_SIZE = 2
+        plant(2)
+        plant(2, lane="apply:mock")
+        tick(loop)
+        full.config_set("maxmemory", "0")
+
+        deadline = monotonic() + 5
+        while len(queued(full)) < 2 and monotonic() < deadline:
+            tick(loop)
+
+        assert len(queued(full)) == 2
+        assert loop.breaker.trip() == 0.1

@@ -12,7 +12,7 @@ from config.celery import app
 from core.db import rows
 from core.metrics import MESSAGES_PUBLISHED
 from dispatcher import runner
-from dispatcher.loop import JOBS_WAITING_PER_SLOT
+from dispatcher.window import JOBS_WAITING_PER_SLOT
 from outbox.handling import Ticket
 from tests.dispatcher.driving import in_flight, queued, tick
 from tests.money import a_shop, counted
@@ -100,15 +100,105 @@ class TestTheWindow:
 
         assert in_flight() == 5
 
-    def test_is_shut_when_what_waits_has_waited_for_long(self, loop):
-        plant(1, lane="charge:stuck")
-        claim(lane="charge:stuck")
-        rows("UPDATE outbox_message SET lease_until = now() + interval '5 seconds'")
-        plant(5)
+    def test_lets_one_job_at_a_time_pass_what_has_waited_for_long(self, loop, settings):
+        settings.BATCH_SIZE = 2
+        lose_a_job()
+        for number in range(3):
+            plant(2, lane=f"charge:{number}")
+
+        tick(loop, 3)
+
+        assert in_flight() == 1 + 2
+
+    def test_opens_once_a_lost_job_is_overtaken(self, loop, broker, settings):
+        settings.BATCH_SIZE = 2
+        lose_a_job()
+        plant(2, lane="charge:0")
+        tick(loop, 2)
+        ((_, tickets),) = queued(broker)
+        start(*tickets)
+        for number in range(1, 4):
+            plant(2, lane=f"charge:{number}")
+        loop._next_full_poll = 0
+
+        tick(loop)
+
+        assert in_flight() == 1 + 2 + 3 * 2
+
+    def test_stays_shut_when_what_it_let_pass_is_not_started(self, loop, settings):
+        settings.BATCH_SIZE = 2
+        lose_a_job()
+        plant(4, lane="charge:0")
+        tick(loop, 2)
+        rows(
+            "UPDATE outbox_message SET lease_until = now() - interval '1 second'"
+            " WHERE state = 1 AND lane = 'charge:0'"
+        )  # it ran out: that tells of no worker
+        settings.SWEEP_EVERY = timedelta(0)
+        loop.housekeeping._next_sweep = 0
+
+        tick(loop, 3)
+
+        assert in_flight() == 1 + 2
+
+
+def lose_a_job() -> None:
+    """Claim a message that nobody will start, long ago."""
+    plant(1, lane="charge:stuck")
+    claim(lane="charge:stuck")
+    rows("UPDATE outbox_message SET lease_until = now() + interval '5 seconds'")
+
+
+class TestWhatRunsAlone:
+    def test_does_not_keep_its_lane_from_new_work(self, loop, broker, settings):
+        settings.WORKER_SLOTS = 2
+        plant(4, alone=True)
+        plant(3)
 
         tick(loop, 2)
 
-        assert in_flight() == 1
+        assert sorted(len(tickets) for _, tickets in queued(broker)) == [1, 3]
+
+    def test_takes_turns_with_new_work_in_a_slow_lane(self, loop, broker, settings):
+        settings.WORKER_SLOTS, settings.BATCH_SIZE = 2, 1
+        settings.SWEEP_EVERY = timedelta(0)
+        make_slow(loop)
+        plant(10, alone=True)
+        plant(10)
+
+        for _ in range(12):
+            tick(loop)
+            assert in_flight() <= 1
+            rows("UPDATE outbox_message SET state = 8, finished_at = now() WHERE state = 1")
+
+        done = rows("SELECT alone, count(*) FROM outbox_message WHERE state = 8 GROUP BY alone")
+        assert all(count >= 5 for _, count in done)
+        assert len(done) == 2
+
+    def test_of_several_lanes_takes_turns(self, loop, settings):
+        for lane in ("charge:a", "charge:b", "charge:c"):
+            plant(2, lane=lane, alone=True)
+        lanes = []
+
+        for _ in range(6):
+            tick(loop)
+            lanes += [lane for (lane,) in rows("SELECT lane FROM outbox_message WHERE state = 1")]
+            rows("UPDATE outbox_message SET state = 8, finished_at = now() WHERE state = 1")
+
+        assert lanes[:3] == lanes[3:]
+        assert len(set(lanes)) == 3
+
+
+def make_slow(loop) -> None:
+    """Have the loop see a job of the lane that runs for long."""
+    plant()
+    start(*claim())
+    rows("UPDATE outbox_message SET started_at = now() - interval '2 seconds'")
+    plant(lane="apply:mock")
+    tick(loop)
+    rows("UPDATE outbox_message SET state = 8, finished_at = now()")
+    assert loop._window.full_slow_lanes() == [LANE]
+    loop._next_full_poll = 0
 
 
 def test_a_late_row_is_found_by_the_full_poll(loop, broker):

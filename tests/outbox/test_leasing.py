@@ -97,6 +97,25 @@ class TestALoneClaim:
 
         assert leasing.claim_alone(LEASE) is None
 
+    def test_takes_none_of_a_barred_lane(self):
+        plant(alone=True)
+
+        assert leasing.claim_alone(LEASE, barred=[LANE]) is None
+
+    def test_serves_the_lane_that_waited_longest_for_its_turn(self):
+        lanes = ["charge:a", "charge:b", "charge:c"]
+        for lane in lanes:
+            plant(2, lane=lane, alone=True)
+        rows("UPDATE outbox_message SET available_at = '2019-01-01' WHERE lane = 'charge:a'")
+
+        unserved = leasing.claim_alone(LEASE, served=lanes[:2])
+        rows("UPDATE outbox_message SET state = 8, finished_at = now() WHERE state = 1")
+        oldest = leasing.claim_alone(LEASE, served=["charge:b", "charge:c", "charge:a"])
+
+        assert unserved is not None
+        assert oldest is not None
+        assert (unserved.lane, oldest.lane) == ("charge:c", "charge:b")
+
     def test_takes_none_that_need_not_be_alone(self):
         plant()
 
@@ -150,14 +169,25 @@ def test_the_lanes_with_work_are_found_whatever_their_size():
     assert sorted(leasing.due_lanes(floors)) == ["apply:mock", LANE]
 
 
-def test_the_load_of_a_lane_is_jobs_and_what_nobody_started():
+def test_the_flight_is_jobs_and_what_nobody_started_of_them():
     plant(5)
     first, *_ = claim(5, size=3)
     start(first)
 
-    load = leasing.in_flight(LEASE)[LANE]
+    flights = leasing.in_flight(LEASE)
 
-    assert (load.jobs, load.unstarted) == (2, 4)
+    assert sorted(flight.unstarted for flight in flights) in ([1, 3], [2, 2])
+    assert {flight.waited_seconds for flight in flights} == {0.0}
+    assert {flight.lane for flight in flights} == {LANE}
+
+
+def test_a_job_that_was_started_waits_no_more():
+    plant()
+    start(*claim())
+
+    (flight,) = leasing.in_flight(LEASE)
+
+    assert (flight.unstarted, flight.claimed_at) == (0, None)
 
 
 def test_a_broker_that_forgot_ends_the_leases_of_what_waited_in_it():

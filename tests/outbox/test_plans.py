@@ -37,7 +37,7 @@ def test_a_claim_reads_the_ready_index():
 
 
 def test_a_lone_claim_reads_its_own_index():
-    text = plan(leasing._CLAIM_ALONE, lease=LEASE, job=None)
+    text = plan(leasing._CLAIM_ALONE, lease=LEASE, job=None, barred=[], served=[])
 
     assert "outbox_ready_alone" in text
     assert "Seq Scan on outbox_message" not in text

@@ -1,0 +1,96 @@
+"""How much may be handed over: judged by what workers start and by which lanes are slow.
+
+The broker is a queue, so a job that still waits while a younger one was started is lost, or in the
+hands of one worker; what comes after it does not wait for it. Only waits that nobody has overtaken
+tell how long the queue is.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.conf import settings
+
+from outbox.leasing import Flight, Job
+
+# Jobs that may wait for each slot: enough to keep workers busy, few enough that their wait stays
+# far below the dispatch lease.
+JOBS_WAITING_PER_SLOT = 4
+# A lane is slow for a while after one of its jobs took this long.
+SLOW_JOB_SECONDS = 1.0
+SLOW_LANE_SECONDS = 60.0
+
+
+class Window:
+    """What one dispatcher has seen of the flight, and what it allows."""
+
+    def __init__(self) -> None:
+        self._flights: Sequence[Flight] = ()
+        # Lane of each job in flight, and whether it is a lone message.
+        self._jobs: list[tuple[str, bool]] = []
+        # When each waiting job was handed over, and when its lease ends by our own clock.
+        self._waiting: dict[UUID, tuple[datetime, float]] = {}
+        self._overtaken = datetime(1970, 1, 1, tzinfo=UTC)
+        self._slow_until: dict[str, float] = {}
+
+    def look(self, flights: Sequence[Flight]) -> None:
+        """Take in what is in flight now."""
+        now = time.monotonic()
+        lease = settings.DISPATCH_LEASE.total_seconds()
+        waiting = {
+            f.job: (f.claimed_at, now + lease - f.waited_seconds)
+            for f in flights
+            if f.claimed_at is not None
+        }
+        for job, (claimed_at, lease_end) in self._waiting.items():
+            if job not in waiting and now < lease_end:
+                self._overtaken = max(self._overtaken, claimed_at)  # it was started
+        for flight in flights:
+            if flight.running_seconds > SLOW_JOB_SECONDS and not flight.alone:
+                self._slow_until[flight.lane] = now + SLOW_LANE_SECONDS
+        self._waiting, self._flights = waiting, flights
+        self._jobs = [(flight.lane, flight.alone) for flight in flights]
+
+    def book(self, job: Job, *, alone: bool = False) -> None:
+        """Count a job that was claimed since the last look."""
+        lease_end = time.monotonic() + settings.DISPATCH_LEASE.total_seconds()
+        self._waiting[job.id] = (job.claimed_at, lease_end)
+        self._jobs.append((job.lane, alone))
+
+    def give_back(self, jobs: Sequence[Job]) -> None:
+        """Forget jobs that the broker did not take: nobody starts them."""
+        for job in jobs:
+            self._waiting.pop(job.id, None)
+
+    def room(self) -> tuple[int, int]:
+        """Return how many more messages, and jobs, may wait without their leases lapsing."""
+        slots, size = settings.WORKER_SLOTS, settings.BATCH_SIZE
+        queued = [
+            f for f in self._flights if f.claimed_at is not None and f.claimed_at >= self._overtaken
+        ]
+        patience = settings.DISPATCH_LEASE.total_seconds() / 3
+        is_late = [f.waited_seconds > patience for f in queued]
+        if any(is_late):
+            # Lost, or nobody starts anything: one job at a time may show which.
+            return (size, 1) if all(is_late) else (0, 0)
+        messages = JOBS_WAITING_PER_SLOT * slots * size - sum(f.unstarted for f in queued)
+        return max(0, messages), JOBS_WAITING_PER_SLOT * slots
+
+    def free_jobs(self, lane: str) -> int:
+        """Return how many more jobs this lane may have in flight.
+
+        A slow lane never takes the last slot. A lone message beside a quick lane's jobs is not
+        counted, so that one that freezes its worker stops no other of its lane.
+        """
+        is_slow = self._is_slow(lane)
+        mine = sum(of == lane and (is_slow or not alone) for of, alone in self._jobs)
+        return max(1, settings.WORKER_SLOTS - 1) - mine
+
+    def full_slow_lanes(self) -> list[str]:
+        """Return the slow lanes that may not have another job, not even a lone one."""
+        lanes = {lane for lane, _ in self._jobs}
+        return [lane for lane in lanes if self._is_slow(lane) and self.free_jobs(lane) <= 0]
+
+    def _is_slow(self, lane: str) -> bool:
+        return self._slow_until.get(lane, 0.0) > time.monotonic()
