@@ -18,3 +18,12 @@ def clean(text: str, limit: int) -> str:
     It is cut last: half of a card number would no longer be seen.
     """
     return mask(UNSTORABLE.sub(REPLACEMENT, text))[:limit]
+
+
+def clean_id(text: str) -> str:
+    """Return a provider's id of its own object as it may be stored.
+
+    It is not masked: it is compared and sent back, and a long number may look like a card's by
+    chance, so that two objects would become one.
+    """
+    return UNSTORABLE.sub("", text)[:ID_LENGTH]

@@ -16,7 +16,7 @@ from core.ids import uuid7
 from core.logging import current, get_logger
 from core.metrics import PROVIDER_EVENTS
 from core.money import STORABLE_AMOUNT_MAX
-from core.provider_text import CODE_LENGTH, DETAIL_LENGTH, ID_LENGTH, clean
+from core.provider_text import CODE_LENGTH, DETAIL_LENGTH, ID_LENGTH, clean, clean_id
 from gateways import base, registry
 from outbox import staging
 from outbox.waking import wake
@@ -123,7 +123,7 @@ def _columns(notice: base.Notice) -> dict[str, Any]:
         "kind": notice.kind,
         "outcome": outcome.kind.value,
         "reference": clean(notice.reference, ID_LENGTH),
-        "provider_id": clean(notice.provider_id, ID_LENGTH),
+        "provider_id": clean_id(notice.provider_id),
         "amount": outcome.amount,
         "currency": clean(outcome.currency, CODE_LENGTH),
         "code": clean(outcome.code, CODE_LENGTH),

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.cards import holds_card_number
-from core.provider_text import clean
+from core.provider_text import clean, clean_id
 from tests.core.samples import CARDS, DISGUISED, HARMLESS
 
 
@@ -33,3 +33,16 @@ def test_any_text_becomes_one_that_can_be_stored(text, limit):
     assert len(cleaned) <= limit
     assert "\x00" not in cleaned
     cleaned.encode()
+
+
+@given(st.text(st.characters(), max_size=300))
+def test_any_id_becomes_one_that_can_be_stored(text):
+    cleaned = clean_id(text)
+
+    assert len(cleaned) <= 255
+    assert "\x00" not in cleaned
+    cleaned.encode()
+
+
+def test_an_id_is_not_changed_for_looking_like_a_card():
+    assert clean_id("ch_4111111111111111") == "ch_4111111111111111"
