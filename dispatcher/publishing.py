@@ -1,10 +1,12 @@
 """Hands jobs to the broker, many in one round trip, and knows when the broker is away."""
 
+import re
 import time
 from collections.abc import Sequence
 
 from celery import current_app
 from django.conf import settings
+from kombu import Connection
 from kombu.exceptions import KombuError
 from kombu.messaging import Producer
 from redis import Redis, RedisError
@@ -20,8 +22,11 @@ TASK = "dispatcher.run"
 QUEUE = "outbox"
 PROBE_SECONDS_MIN = 0.1
 PROBE_SECONDS_MAX = 5.0
-# A broker that hangs must not hold the dispatcher for longer than its stop may take.
-SOCKET_SECONDS = 2.0
+# A broker that hangs must not hold the dispatcher for longer than its stop may take, and there are
+# several waits on the way to it.
+SOCKET_SECONDS = 1.0
+# A hint comes from outside, so it may be anything.
+_LANE = re.compile(rb"[a-z_]{1,40}:[A-Za-z0-9_.-]{1,64}")
 # A broker that lost its data lost this, too.
 SENTINEL = "outbox:sentinel"
 _BROKER_TROUBLE = (KombuError, RedisError, OSError)
@@ -73,6 +78,7 @@ class Publisher:
             socket_connect_timeout=SOCKET_SECONDS,
             retry=None,
         )
+        self._connection: Connection | None = None
         self._producer: Producer | None = None
         self._identity: str | None = None
 
@@ -92,8 +98,11 @@ class Publisher:
                         producer=producer,
                         retry=False,
                     )
-        except _BROKER_TROUBLE as error:
-            self._producer = None  # its connection may be in any state
+        except Exception as error:
+            # Whatever it was, the jobs may not have arrived, and must go back.
+            if not isinstance(error, _BROKER_TROUBLE):
+                log.exception("publish.unexpected")
+            self._disconnect()
             PUBLISH_FAILURES.inc()
             raise BrokerAway(type(error).__name__) from error
         MESSAGES_PUBLISHED.inc(sum(len(job.tickets) for job in jobs))
@@ -105,11 +114,23 @@ class Publisher:
                     **current_app.conf.broker_transport_options,
                     "socket_timeout": SOCKET_SECONDS,
                     "socket_connect_timeout": SOCKET_SECONDS,
+                    "max_retries": 0,
+                    "health_check_interval": 0,  # it would wait, too, and publishing tells as much
                 }
             )
-            self._connection.connect()
+            # `connect` would sleep and try again.
+            self._connection.ensure_connection(max_retries=0)
             self._producer = current_app.amqp.Producer(self._connection)
         return self._producer
+
+    def _disconnect(self) -> None:
+        """Close the connection for jobs, in whatever state it is."""
+        connection, self._connection, self._producer = self._connection, None, None
+        if connection is not None:
+            try:
+                connection.release()
+            except Exception:
+                log.exception("publish.not_disconnected")
 
     def is_there(self) -> bool:
         """Tell whether the broker answers."""
@@ -138,10 +159,11 @@ class Publisher:
         except _BROKER_TROUBLE:
             time.sleep(seconds)
             return None
-        return hint[1].decode() if hint else None  # type: ignore[union-attr]  # bytes, as asked
+        if not hint or not _LANE.fullmatch(hint[1]):  # type: ignore[index]  # bytes, as asked
+            return None
+        return str(hint[1], "ascii")  # type: ignore[index]
 
     def close(self) -> None:
         """Close what is open."""
-        if self._producer is not None:
-            self._connection.release()
+        self._disconnect()
         self._redis.close()

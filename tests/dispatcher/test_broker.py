@@ -1,16 +1,24 @@
 """The broker may be away, may forget, and may be asked to wake us."""
 
-from datetime import timedelta
-from time import monotonic
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+from time import monotonic, sleep
+from uuid import uuid4
 
 import pytest
 
 from config.celery import app
 from core.db import rows
 from core.metrics import BREAKER_OPEN
+from dispatcher.loop import LANES_MAX, Loop
+from dispatcher.publishing import BrokerAway, Publisher
 from outbox import waking
+from outbox.handling import Ticket
+from outbox.leasing import Job
 from tests.dispatcher.driving import queued, tick
-from tests.money import a_shop
+from tests.money import a_shop, elsewhere
 from tests.outbox.planting import plant, states
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -151,3 +159,73 @@ class TestABrokerThatAnswersAndTakesNothing:
 
         assert len(queued(full)) == 2
         assert loop.breaker.trip() == 0.1
+
+
+class TestAFrozenBroker:
+    @pytest.fixture
+    def frozen(self, settings, monkeypatch) -> Iterator[str]:
+        """Give the address of a broker that takes connections and never answers."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+            settings.REDIS_URL = url
+            app.set_current()
+            monkeypatch.setattr(app.conf, "broker_write_url", url, raising=False)
+            yield url
+
+    def test_holds_nobody_who_is_told_to_stop_for_five_seconds(self, frozen):
+        plant(1)
+        loop, stopping = Loop(Publisher()), Event()
+        thread = Thread(target=lambda: elsewhere(loop.run, stopping))
+        thread.start()
+        sleep(0.3)  # it waits for the first answer
+
+        began = monotonic()
+        stopping.set()
+        thread.join(10)
+
+        assert monotonic() - began < 3
+
+    def test_makes_each_step_short(self, frozen):
+        publisher = Publisher()
+        job = Job("charge:mock", (Ticket(uuid4(), 1),), uuid4(), datetime.now(UTC))
+        began = monotonic()
+
+        with pytest.raises(BrokerAway):
+            publisher.publish([job])
+        publisher.close()
+
+        assert monotonic() - began < 2
+
+
+class TestAHandOverThatFailsUnexpectedly:
+    def test_gives_messages_back_and_leaves_no_connection(self, loop, broker, monkeypatch):
+        plant(2)
+        with monkeypatch.context() as broken:
+            broken.setattr(app.conf, "broker_write_url", "nosuch://x", raising=False)
+            tick(loop)
+
+        assert states("state", "failures", "lost") == [(0, 0, 0)] * 2
+        assert loop.publisher._connection is None
+
+        deadline = monotonic() + 5
+        while not queued(broker) and monotonic() < deadline:
+            tick(loop)
+
+        assert len(queued(broker)) == 1
+
+
+@pytest.mark.parametrize("hint", [b"\xff\xfe:mock", b"", b"x" * 200, b"charge:\n", b"charge"])
+def test_a_hint_that_names_no_lane_is_dropped(loop, broker, hint):
+    broker.lpush(waking.HINTS, hint)
+
+    assert loop.publisher.next_hint(1) is None
+    assert broker.llen(waking.HINTS) == 0
+
+
+def test_hints_cannot_fill_the_memory(loop, broker):
+    for number in range(LANES_MAX + 5):
+        broker.lpush(waking.HINTS, f"charge:{number}")
+
+    tick(loop, LANES_MAX + 5)
+
+    assert len(loop._floors) == LANES_MAX
