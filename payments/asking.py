@@ -13,7 +13,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from core.provider_text import UNSTORABLE, clean
+from core.money import STORABLE_AMOUNT_MAX
+from core.provider_text import CODE_LENGTH, DETAIL_LENGTH, clean, clean_id
 from gateways import base, calling, registry
 from payments.cases import Case
 from payments.facts import Meaning, Said
@@ -21,12 +22,8 @@ from payments.models import AttemptKind, OperationKind
 
 # Longer than any request can stay on the wire: nothing is sent so close to the end of a key's life.
 KEY_MARGIN = timedelta(minutes=10)
-# What of a provider's words is kept.
-AMOUNT_STORABLE_MAX = 2**63 - 1
-ID_LENGTH_MAX = 255
-CODE_LENGTH_MAX = 100
+# Longer than any currency's code, and short enough to be read.
 CURRENCY_LENGTH_MAX = 10
-DETAIL_LENGTH_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ def _looked(question: Question, outcome: base.Outcome | None, finding: base.Find
     if isinstance(finding, base.Found):
         return _heard(question, finding.outcome)
     if isinstance(finding, base.Unanswered) and _is_no_state(outcome):
-        return Heard(question.attempt_id, Said.UNKNOWN, code=clean(finding.code, CODE_LENGTH_MAX))
+        return Heard(question.attempt_id, Said.UNKNOWN, code=clean(finding.code, CODE_LENGTH))
     if outcome is None:
         return Heard(question.attempt_id, Said.NOT_FOUND)
     return _heard(question, outcome)
@@ -169,17 +166,18 @@ def _is_no_state(outcome: base.Outcome | None) -> bool:
 
 def _heard(question: Question, outcome: base.Outcome) -> Heard:
     amount, message = outcome.amount, outcome.message
-    if amount is not None and not 0 <= amount <= AMOUNT_STORABLE_MAX:
-        # Kept as "no amount", which is another one than we asked for: a person looks.
-        amount, message = None, f"the provider's amount cannot be stored; {message}"
+    if amount is not None and not 0 <= amount <= STORABLE_AMOUNT_MAX:
+        # Kept as the nearest that can be: still another one than we asked for, so a person looks.
+        amount = max(0, min(amount, STORABLE_AMOUNT_MAX))
+        message = f"the provider's amount cannot be stored; {message}"
     return Heard(
         question.attempt_id,
         Said(outcome.kind.value),
-        UNSTORABLE.sub("", outcome.provider_id)[:ID_LENGTH_MAX],
+        clean_id(outcome.provider_id),
         amount,
         clean(outcome.currency, CURRENCY_LENGTH_MAX),
-        clean(outcome.code, CODE_LENGTH_MAX),
-        clean(message, DETAIL_LENGTH_MAX),
+        clean(outcome.code, CODE_LENGTH),
+        clean(message, DETAIL_LENGTH),
         outcome.retry_after_seconds,
     )
 

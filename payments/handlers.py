@@ -114,20 +114,14 @@ class OperationHandler:
             known = apply(case, changes, Cause("message", message.id))
             if known.meaning in {Meaning.SUCCEEDED, Meaning.FAILED}:
                 return Done(known.meaning.value)  # it was answered, only never settled
-        attempt_id = uuid7()
-        try:
-            question = asking.question(case, attempt_id, changes.now, ERRANDS[message.kind])
-        except registry.UnknownGateway as error:
-            review(case.payment, changes, f"no gateway {error} is configured", case.operation)
-            return Again(REVIEWED_INQUIRY, "gateway_missing", spends=False)
-        if question is None:
-            review(case.payment, changes, "the provider cannot be asked", case.operation)
-            return Done("nobody_to_ask")
+        question = _question(case, message, changes)
+        if not isinstance(question, Question):
+            return question
         if case.payment.status == Status.CREATED:
             changes.move(case.payment, Status.PROCESSING, cause="message", cause_id=message.id)
         attempts.append(
             Attempt(
-                id=attempt_id,
+                id=question.attempt_id,
                 operation=case.operation,
                 kind=question.kind,
                 provider_key=asking.provider_key(case.operation.id, case.operation.gateway),
@@ -196,6 +190,23 @@ class OperationHandler:
         changes.flush()
 
 
+def _question(case: Case, message: Started, changes: Changes) -> Question | Done | Again:
+    """Return what to ask, or what becomes of the message if nobody can be asked."""
+    is_recheck = message.kind == RECHECK  # it comes again by itself, and no person is needed
+    try:
+        question = asking.question(case, uuid7(), changes.now, ERRANDS[message.kind])
+    except registry.UnknownGateway as error:
+        if is_recheck:
+            return Done("gateway_missing")
+        review(case.payment, changes, f"no gateway {error} is configured", case.operation)
+        return Again(REVIEWED_INQUIRY, "gateway_missing", spends=False)
+    if question is None:
+        if not is_recheck:
+            review(case.payment, changes, "the provider cannot be asked", case.operation)
+        return Done("nobody_to_ask")
+    return question
+
+
 def _write_answer(attempt: Attempt, case: Case, heard: Heard, now: datetime) -> None:
     attempt.answered_at = now
     attempt.outcome, attempt.provider_id = heard.said.value, heard.provider_id
@@ -212,6 +223,8 @@ def _completion(
         case Meaning.FAILED if message.kind == RECHECK and heard.said is Said.UNKNOWN:
             return Again(_retry_delay(message, heard), "unanswered", spends=True)
         case Meaning.SUCCEEDED | Meaning.FAILED:
+            return Done(verdict.meaning.value)
+        case _ if message.kind == RECHECK:  # the next one looks again, and a person does
             return Done(verdict.meaning.value)
         case Meaning.NEVER_SENT if message.kind != INQUIRE:
             return Again(_retry_delay(message, heard), "not_sent", spends=True, error=_error(heard))

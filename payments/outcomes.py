@@ -74,10 +74,15 @@ def _failed(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> Non
         _fail(case.payment, verdict, changes, cause)
     else:
         _fail_refund(case.payment, case.operation.refund, verdict, changes, cause)
-    if case.operation.first_sent_at and registry.get(case.operation.gateway).capabilities.find:
+    if case.operation.first_sent_at and _may_be_found(case.operation.gateway):
         # A provider may change its mind, and a lost webhook must not be the only one to say so.
         case.operation.recheck_at = changes.now + settings.RECHECK_EVERY
     _settle(case.operation, OperationState.FAILED, verdict, changes)
+
+
+def _may_be_found(gateway: str) -> bool:
+    """One that is not configured now may be again when its time comes."""
+    return not registry.is_configured(gateway) or registry.get(gateway).capabilities.find
 
 
 def _settle(

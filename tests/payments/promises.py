@@ -1,0 +1,11 @@
+"""Asking in the middle of a test whether everything that must hold does."""
+
+from core.db import rows
+from ledger.invariants import INVARIANTS as OF_LEDGER
+from payments.invariants import INVARIANTS as OF_PAYMENTS
+
+
+def broken() -> list[str]:
+    """Return the invariants of payments and books that are broken now."""
+    live = [one for one in (*OF_PAYMENTS, *OF_LEDGER) if not one.quiescent]
+    return [one.name for one in live if rows(one.sql)]
