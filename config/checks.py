@@ -17,7 +17,7 @@ def check_key_lifetimes(**_: Any) -> list[CheckMessage]:
 def _too_short(name: str) -> list[CheckMessage]:
     try:
         capabilities = registry.get(name).capabilities
-    except (ImportError, TypeError, ValueError):
+    except (AttributeError, ImportError, LookupError, TypeError, ValueError):
         return []  # the gateways' own check says what is wrong
     lifetime = capabilities.key_lifetime
     if not capabilities.keys or lifetime is None or lifetime > 2 * KEY_MARGIN:

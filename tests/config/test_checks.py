@@ -43,7 +43,8 @@ def test_a_gateway_without_keys_has_no_lifetime_to_check(settings):
     assert reported(settings, lifetime=None, keys=False) == []
 
 
-def test_an_entry_that_gives_no_gateway_is_reported_once(settings):
-    settings.GATEWAYS = {"acme": {"class": "gateways.providers.acme.Acme"}}
+@pytest.mark.parametrize("entry", [{"class": "gateways.providers.acme.Acme"}, {}, "acme", None])
+def test_an_entry_that_gives_no_gateway_is_reported_once(settings, entry):
+    settings.GATEWAYS = {"acme": entry}
 
     assert [message.id for message in run_checks()] == ["gateways.E001"]
