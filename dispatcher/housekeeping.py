@@ -16,20 +16,23 @@ from dispatcher.routes import ROUTES
 from outbox import leasing, sweeping
 from outbox.handling import Handler
 from outbox.poison import CRASH_LOOP
+from payments import rechecking
 
 log = get_logger(__name__)
 
 PRUNE_EVERY_SECONDS = 10.0
+RECHECK_SCAN_SECONDS = 60.0
 
 
 class Housekeeping:
-    """Sweeping, the verdict over poison, the watch over the broker, and pruning."""
+    """Sweeping, the verdict over poison, the watch over the broker, second looks, and pruning."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._next_sweep = 0.0
         self.has_alone = False
         self._next_prune = time.monotonic() + PRUNE_EVERY_SECONDS
+        self._next_recheck = time.monotonic() + RECHECK_SCAN_SECONDS
 
     def run_if_due(self) -> None:
         """Do what is due."""
@@ -42,6 +45,8 @@ class Housekeeping:
         bury_convicted()
         if now >= self._next_prune:
             self._prune(now)
+        if now >= self._next_recheck:
+            self._stage_rechecks(now)
 
     def _watch_broker(self) -> None:
         try:
@@ -72,6 +77,14 @@ class Housekeeping:
             self._next_prune = now  # more are waiting
         if pruned or expired:
             log.info("pruned", messages=pruned, idempotency_records=expired)
+
+    def _stage_rechecks(self, now: float) -> None:
+        self._next_recheck = now + RECHECK_SCAN_SECONDS
+        staged = rechecking.stage_due()
+        if staged == rechecking.STAGED_MAX:
+            self._next_recheck = now  # more are waiting
+        if staged:
+            log.info("rechecks.staged", operations=staged)
 
 
 def bury_convicted() -> None:
