@@ -39,7 +39,7 @@ def settle(handler: Handler, answers: Sequence[Answered], lease_end: float) -> N
     give_up = lease_end + settings.SETTLE_PATIENCE.total_seconds()
     broken = [pair for pair in answers if isinstance(pair[1], Exception)]
     _each(broken, partial(_fail, handler), give_up)
-    good = [pair for pair in answers if not isinstance(pair[1], Exception)]
+    good: Sequence[Answered] = [pair for pair in answers if not isinstance(pair[1], Exception)]
     if len(good) > 1:
         good = _settle_together(handler, good, give_up)
     _each(good, partial(_settle_one, handler, give_up), give_up)

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event
@@ -100,7 +101,7 @@ class Loop:
         self._window.look(leasing.in_flight(settings.DISPATCH_LEASE))
         # By turns, or one kind could keep the other from a slow lane's only slot for ever.
         self._alone_first = not self._alone_first
-        steps = [self._claim_alone, partial(self._claim_due, lanes)]
+        steps: list[Callable[[], list[Job]]] = [self._claim_alone, partial(self._claim_due, lanes)]
         jobs: list[Job] = []
         for step in steps if self._alone_first else reversed(steps):
             if not (jobs and self.breaker.is_trying):

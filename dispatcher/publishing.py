@@ -159,9 +159,10 @@ class Publisher:
         except _BROKER_TROUBLE:
             time.sleep(seconds)
             return None
-        if not hint or not _LANE.fullmatch(hint[1]):  # type: ignore[index]  # bytes, as asked
+        lane = hint[1] if hint else b""
+        if not isinstance(lane, bytes) or not _LANE.fullmatch(lane):
             return None
-        return str(hint[1], "ascii")  # type: ignore[index]
+        return lane.decode()
 
     def close(self) -> None:
         """Close what is open."""
