@@ -95,7 +95,8 @@ def rows_of_values(
     """Run one statement over a VALUES list (``%s`` in it) and return its rows, if it has values."""
     if not values:
         return []
-    with connection.cursor() as cursor:
+    # execute_values speaks to psycopg2 itself, past Django's translation of its errors.
+    with connection.cursor() as cursor, connection.wrap_database_errors:
         found: list[tuple[Any, ...]] = execute_values(
             cursor.cursor, sql, values, template, page_size=len(values), fetch=True
         )

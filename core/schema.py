@@ -33,7 +33,7 @@ class CurrentXid(models.Func):
 
 
 class TransactionTime(models.Func):
-    """When the transaction began, as SQL's ``now()``; Django's ``Now`` is when the statement did."""
+    """When the transaction began, as SQL's ``now()``; Django's ``Now`` is the statement's start."""
 
     template = "CURRENT_TIMESTAMP"
     output_field = models.DateTimeField()

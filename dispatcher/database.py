@@ -1,17 +1,10 @@
 """What a failing database looks like, and when it is only somebody in the way."""
 
-import psycopg2
 from django.db import InterfaceError, OperationalError
 
 from core.db import needs_transaction, rows
 
-# Statements over VALUES raise the driver's own errors.
-TROUBLE = (
-    OperationalError,
-    InterfaceError,
-    psycopg2.OperationalError,
-    psycopg2.InterfaceError,
-)
+TROUBLE = (OperationalError, InterfaceError)
 # Lock time-out, deadlock, serialization failure, statement time-out: the connection still works.
 _IN_THE_WAY = {"55P03", "40P01", "40001", "57014"}
 # What one message may wait for a lock while others wait for it.

@@ -108,7 +108,9 @@ class OperationHandler:
             log.error("message.without_subject", message_id=str(message.id))
             return Done("without_subject")
         if case.operation.state != _EXPECTED.get(message.kind, OperationState.OPEN):
-            STARTS_ON_SETTLED.inc()
+            if _was_answered(case):
+                # A webhook overtakes us every day; an answer closes its message as it settles.
+                STARTS_ON_SETTLED.inc()
             return Done("settled_before")
         if message.kind != RECHECK and case.verdict().meaning is not Meaning.NEVER_SENT:
             known = apply(case, changes, Cause("message", message.id))
@@ -205,6 +207,11 @@ def _question(case: Case, message: Started, changes: Changes) -> Question | Done
             review(case.payment, changes, "the provider cannot be asked", case.operation)
         return Done("nobody_to_ask")
     return question
+
+
+def _was_answered(case: Case) -> bool:
+    final = {Said.SUCCEEDED.value, Said.DECLINED.value}
+    return any(attempt.outcome in final for attempt in case.attempts)
 
 
 def _write_answer(attempt: Attempt, case: Case, heard: Heard, now: datetime) -> None:

@@ -7,7 +7,7 @@ import pytest
 from core.db import rows
 from core.metrics import FENCE_REJECTIONS, STALE_DELIVERIES, STARTS_ON_SETTLED
 from dispatcher import runner
-from gateways.base import declined, succeeded
+from gateways.base import Found, declined, succeeded
 from outbox import leasing
 from outbox.handling import Ticket
 from payments.facts import Said
@@ -92,7 +92,7 @@ class TestAFrozenWorker:
         message, question = begin(payment)
         settings.GATEWAY_TOTAL = timedelta(seconds=0.4)
         told(payment, "charge.failed", code="no")
-        taken_over(payment, settings, declined("no"))
+        taken_over(payment, settings, declined("no"), Found(declined("no")))
         payment.refresh_from_db()
         was = payment.status
 
