@@ -30,8 +30,8 @@ MANY_DONE = f"""
 MANY_SETTLED = f"""
     INSERT INTO payments_payment (id, merchant_id, mode, status, amount, currency, gateway,
         payment_method, return_url, reference, description, metadata, amount_captured,
-        amount_refund_held, amount_overdrawn, amount_refunded, failure_code, failure_message, needs_review,
-        review_reason, version)
+        amount_refund_held, amount_overdrawn, amount_refunded, failure_code, failure_message,
+        needs_review, review_reason, version)
     SELECT gen_random_uuid(), id, 'test', 'CREATED', 1, 'INR', 'mock_success', '', '', '', '',
            '{{}}', 0, 0, 0, 0, '', '', false, '', 1
     FROM core_merchant, generate_series(1, {DONE_ROWS})
