@@ -1,11 +1,11 @@
 """The dispatcher has failed operations looked up when their time comes."""
 
+import time
 from typing import Any
 
 import pytest
 
 from core.db import rows
-from dispatcher import housekeeping
 from dispatcher.housekeeping import RECHECK_SCAN_SECONDS, Housekeeping
 from payments import rechecking
 from payments.models import Payment
@@ -19,7 +19,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1_000.0
-        monkeypatch.setattr(housekeeping.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
 
 class Remembering:
@@ -74,7 +74,7 @@ def test_those_that_one_scan_leaves_are_staged_at_the_next_sweep(
     with monkeypatch.context() as patched:
         clock = Clock(patched)
         keeping = Housekeeping(Remembering())  # type: ignore[arg-type]
-        staged = []
+        staged: list[int] = []
         for _ in range(2):
             clock.now += RECHECK_SCAN_SECONDS if not staged else 2
             keeping.run_if_due()

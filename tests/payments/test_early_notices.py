@@ -13,7 +13,7 @@ def test_a_payment_that_was_sent_is_not_shown_as_created(
     committed_db: Database, settings: Any
 ) -> None:
     payment = a_shop().accepted(600)
-    members = {"type": "charge.succeeded", "provider_id": "ch_1", "amount": 601}
+    members: dict[str, Any] = {"type": "charge.succeeded", "provider_id": "ch_1", "amount": 601}
     tell("mock_success", reference=str(payment.id), **members)
     apply_first = sorted(claim_all(), key=lambda job: job.lane)
 
