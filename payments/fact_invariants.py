@@ -20,6 +20,11 @@ _FACTS = """
         UNION ALL
         SELECT operation_id, outcome, amount, currency, code, recorded_at, true
         FROM payments_notice
+    ), judged AS (
+        SELECT s.*, s.outcome = 'declined'
+                    AND (s.amount IS NULL OR (s.amount, s.currency) = (o.amount, o.currency))
+                    OR s.outcome = 'not_found' AND s.code = 'nobody_can_send' AS is_no
+        FROM said s JOIN payments_operation o ON o.id = s.operation_id
     ), silent AS (
         SELECT DISTINCT operation_id FROM payments_attempt
         WHERE kind = 'send' AND outcome IN ('', 'unknown')
@@ -28,14 +33,12 @@ _FACTS = """
                coalesce(bool_or(s.outcome = 'succeeded' AND (s.amount, s.currency)
                                 = (o.amount, o.currency)), false) AS ours,
                coalesce(bool_or(s.outcome = 'succeeded'), false) AS moved,
-               coalesce(bool_or(
-                   s.outcome = 'declined'
-                   AND (s.amount IS NULL OR (s.amount, s.currency) = (o.amount, o.currency))
-                   AND NOT (s.by_webhook AND o.id IN (SELECT operation_id FROM silent))
-                   OR s.outcome = 'not_found' AND s.code = 'nobody_can_send'), false) AS refused,
-               coalesce(bool_or(s.outcome IN ('declined', 'not_found')), false) AS denied,
+               coalesce(bool_or(s.is_no AND NOT (s.by_webhook AND s.outcome = 'declined' AND
+                   o.id IN (SELECT operation_id FROM silent))), false) AS refused,
+               coalesce(bool_or(s.is_no), false) AS denied,
+               coalesce(bool_or(s.outcome = 'declined' AND NOT s.is_no), false) AS odd,
                max(s.at) AS newest
-        FROM payments_operation o LEFT JOIN said s ON s.operation_id = o.id
+        FROM payments_operation o LEFT JOIN judged s ON s.operation_id = o.id
         GROUP BY o.id
     )
 """
@@ -77,12 +80,12 @@ FOLD = [
     ),
     Invariant(
         "payments-strange-money-is-reviewed",
-        "money that moved in another amount or currency has a person look, until it is settled",
+        "an answer about another amount or currency has a person look, until it is settled",
         f"""
         WITH {_FACTS}
         SELECT k.id, k.state FROM known k JOIN payments_operation o ON o.id = k.id
         JOIN payments_payment p ON p.id = o.payment_id
-        WHERE k.moved AND NOT k.ours AND NOT p.needs_review
+        WHERE (k.moved OR k.odd AND k.state = 'open') AND NOT k.ours AND NOT p.needs_review
           AND k.newest <= now() - {_GRACE}
         """,  # noqa: S608 - our own constants
     ),

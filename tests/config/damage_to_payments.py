@@ -85,7 +85,13 @@ OF_FACTS = {
     "payments-failure-has-its-fact": [
         Damage(
             f"UPDATE payments_attempt SET outcome = 'pending' WHERE operation_id = {charge(FAILED)}"
-        )
+        ),
+        Damage(
+            f"""
+            UPDATE payments_attempt SET amount = 1, currency = 'INR'
+            WHERE operation_id = {charge(FAILED)}
+            """
+        ),
     ],
     "payments-facts-are-applied": [
         Damage(f"{SUCCEEDED_AFTER_ALL}; {OLD}", ("payments-at-rest-facts-are-applied",))
