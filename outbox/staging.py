@@ -50,7 +50,10 @@ def stage(
 
 @needs_transaction
 def hasten(subject_ids: list[UUID]) -> None:
-    """Make waiting messages about these subjects due now: there is news."""
-    Message.objects.filter(subject_id__in=subject_ids, state=0, available_at__gt=Now()).update(
-        available_at=Now()
-    )
+    """Make waiting messages about these subjects due now: there is news.
+
+    One that waits to run alone keeps waiting, or it would be judged before its time.
+    """
+    Message.objects.filter(
+        subject_id__in=subject_ids, state=0, alone=False, available_at__gt=Now()
+    ).update(available_at=Now())

@@ -63,7 +63,7 @@ class Changes:
         self.now = now
         self._payments: dict[UUID, tuple[Payment, int]] = {}
         self._refunds: dict[UUID, tuple[Refund, int]] = {}
-        self._operations: list[Operation] = []
+        self._operations: dict[UUID, Operation] = {}
         self._history: list[StatusChange] = []
         self._events: list[Event] = []
         self._postings: list[books.Posting] = []
@@ -98,6 +98,13 @@ class Changes:
             )
         )
 
+    def catch_up(self, payment: Payment, refund: Refund | None) -> None:
+        """Write the unwritten steps of these: the triggers want to see each step of several."""
+        if self._payments.get(payment.id, (payment, payment.version))[1] != payment.version:
+            self._write_payments()
+        if refund and self._refunds.get(refund.id, (refund, refund.version))[1] != refund.version:
+            self._write_refunds()
+
     def begin(self, payment: Payment, *, cause: str, cause_id: UUID) -> None:
         """Take a payment that no provider had heard of into PROCESSING, at once."""
         if payment.status == Status.CREATED:
@@ -129,7 +136,7 @@ class Changes:
 
     def settle(self, operation: Operation) -> None:
         """Have the operation's end written."""
-        self._operations.append(operation)
+        self._operations[operation.id] = operation
 
     def book(self, posting: books.Posting) -> None:
         """Have the posting booked."""
@@ -190,6 +197,6 @@ class Changes:
         self._refunds = {}
 
     def _write_operations(self) -> None:
-        values = [(o.id, o.state, o.provider_id, o.recheck_at) for o in self._operations]
+        values = [(o.id, o.state, o.provider_id, o.recheck_at) for o in self._operations.values()]
         rows_of_values(_WRITE_OPERATIONS, "(%s::uuid, %s, %s, %s::timestamptz)", values)
-        self._operations = []
+        self._operations = {}

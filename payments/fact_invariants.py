@@ -20,14 +20,19 @@ _FACTS = """
         UNION ALL
         SELECT operation_id, outcome, amount, currency, code, recorded_at, true
         FROM payments_notice
+    ), taken AS (
+        SELECT operation_id FROM said WHERE outcome IN ('pending', 'requires_action')
     ), judged AS (
         SELECT s.*, s.outcome = 'declined'
                     AND (s.amount IS NULL OR (s.amount, s.currency) = (o.amount, o.currency))
-                    OR s.outcome = 'not_found' AND s.code = 'nobody_can_send' AS is_no
+                    OR s.outcome = 'not_found' AND s.code = 'nobody_can_send'
+                    AND s.operation_id NOT IN (SELECT operation_id FROM taken) AS is_no
         FROM said s JOIN payments_operation o ON o.id = s.operation_id
     ), silent AS (
-        SELECT DISTINCT operation_id FROM payments_attempt
-        WHERE kind = 'send' AND outcome IN ('', 'unknown')
+        SELECT a.operation_id FROM payments_attempt a
+        JOIN payments_operation o ON o.id = a.operation_id
+        WHERE a.kind = 'send' AND (a.outcome IN ('', 'unknown') OR a.outcome = 'declined'
+              AND (a.amount, a.currency) <> (o.amount, o.currency))
     ), known AS (
         SELECT o.id, o.state,
                coalesce(bool_or(s.outcome = 'succeeded' AND (s.amount, s.currency)
@@ -35,7 +40,7 @@ _FACTS = """
                coalesce(bool_or(s.outcome = 'succeeded'), false) AS moved,
                coalesce(bool_or(s.is_no AND NOT (s.by_webhook AND s.outcome = 'declined' AND
                    o.id IN (SELECT operation_id FROM silent))), false) AS refused,
-               coalesce(bool_or(s.is_no), false) AS denied,
+               coalesce(bool_or(s.is_no OR s.code = 'nobody_can_send'), false) AS denied,
                coalesce(bool_or(s.outcome = 'declined' AND NOT s.is_no), false) AS odd,
                max(s.at) AS newest
         FROM payments_operation o LEFT JOIN judged s ON s.operation_id = o.id

@@ -85,7 +85,7 @@ def fold(facts: Iterable[Fact], *, amount: int, currency: str) -> Verdict:
     if moved:
         # Money moved, but not what we asked for: never posted, never called failed.
         return Verdict(Meaning.UNKNOWN, review=review)
-    return replace(_without_success(known - strange), review=review)
+    return replace(_without_success(known - strange, strange), review=review)
 
 
 def _is_strange(fact: Fact, amount: int, currency: str) -> bool:
@@ -104,10 +104,19 @@ def _review(strange: set[Fact], ours: set[Fact]) -> Review:
     return Review.NONE
 
 
-def _without_success(known: set[Fact]) -> Verdict:
-    is_in_doubt = any(f.is_send and f.said in {Said.UNKNOWN, Said.NOTHING_YET} for f in known)
+def _without_success(known: set[Fact], strange: set[Fact]) -> Verdict:
+    # A send that was answered about other money was sent all the same.
+    is_in_doubt = any(
+        f.is_send and (f in strange or f.said in {Said.UNKNOWN, Said.NOTHING_YET})
+        for f in known | strange
+    )
+    waiting = [f for f in known if f.said in {Said.PENDING, Said.REQUIRES_ACTION}]
     # A webhook's no may be older than a send whose answer we lack: then the provider is asked.
-    refused = [f for f in known if _is_final_no(f) and not (f.is_notice and is_in_doubt)]
+    refused = [
+        f
+        for f in known
+        if _is_final_no(f, has_it=bool(waiting)) and not (f.is_notice and is_in_doubt)
+    ]
     if refused:
         first = min(refused, key=lambda fact: (fact.code, fact.message, fact.provider_id))
         if first.said is Said.NOT_FOUND:
@@ -118,11 +127,8 @@ def _without_success(known: set[Fact]) -> Verdict:
             code=first.code or "declined",
             message=first.message,
         )
-    if any(fact.said in {Said.PENDING, Said.REQUIRES_ACTION} for fact in known):
-        waiting = max(
-            f.provider_id for f in known if f.said in {Said.PENDING, Said.REQUIRES_ACTION}
-        )
-        return Verdict(Meaning.WAITING, provider_id=waiting)
+    if waiting:
+        return Verdict(Meaning.WAITING, provider_id=max(f.provider_id for f in waiting))
     if is_in_doubt:
         return Verdict(Meaning.UNKNOWN)
     return Verdict(Meaning.NEVER_SENT)
@@ -131,7 +137,8 @@ def _without_success(known: set[Fact]) -> Verdict:
 _NEVER_ARRIVED = "The provider never received the request, and nobody can send it any more."
 
 
-def _is_final_no(fact: Fact) -> bool:
+def _is_final_no(fact: Fact, *, has_it: bool) -> bool:
+    """A provider that said it has the request cannot be said never to have received it."""
     if fact.said is Said.DECLINED:
         return True
-    return fact.said is Said.NOT_FOUND and fact.code == NOBODY_CAN_SEND
+    return fact.said is Said.NOT_FOUND and fact.code == NOBODY_CAN_SEND and not has_it

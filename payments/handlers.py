@@ -180,8 +180,8 @@ class OperationHandler:
             known = case.cases.get(message.subject_id)
             if known is None or known.operation.state != OperationState.OPEN:
                 continue
-            reason = f"its {message.kind} message died: {reason}"
-            review(known.payment, changes, reason, known.operation)
+            why = f"its {message.kind} message died: {reason}"
+            review(known.payment, changes, why, known.operation)
             staging.stage(
                 kind=INQUIRE,
                 lane=lane(INQUIRE, known.operation.gateway),

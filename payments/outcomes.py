@@ -48,17 +48,22 @@ def review(
     payment: Payment, changes: Changes, reason: str, operation: Operation | None = None
 ) -> None:
     """Ask for a person. With an operation, its end ends that; without one only a person does."""
-    is_new = not payment.needs_review
-    if not is_new and (operation is not None or payment.review_operation is None):
+    asks_already = payment.needs_review
+    caller = operation.id if operation else None
+    if asks_already and payment.review_operation in {None, caller}:
         return
-    payment.needs_review, payment.review_reason = True, reason
-    payment.review_operation = operation.id if operation else None
+    if not asks_already or operation is None:
+        payment.review_reason = reason
+    # Called by two of them, neither's end may end it.
+    payment.review_operation = None if asks_already else caller
+    payment.needs_review = True
     changes.touch(payment)
-    if is_new:
+    if not asks_already:
         changes.tell("payment.needs_review", payment)
 
 
 def _succeeded(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
+    changes.catch_up(case.payment, case.operation.refund)
     _end_review(case, changes)
     if case.operation.refund is None:
         _capture(case.payment, case.operation, changes, cause)
@@ -69,6 +74,7 @@ def _succeeded(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> 
 
 
 def _failed(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
+    changes.catch_up(case.payment, case.operation.refund)
     _end_review(case, changes)
     if case.operation.refund is None:
         _fail(case.payment, verdict, changes, cause)
