@@ -1,6 +1,7 @@
 """Keeps processes running: starts them, restarts what dies, ends them all."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import threading
@@ -40,6 +41,7 @@ class Supervisor:
         self.run_id = folder.begin_run()
         self.children: dict[str, Child] = {}
         self.is_up = False
+        self._passing: set[int] = set()
         processes.become_subreaper()
 
     def start(self, program: Program) -> subprocess.Popen[bytes]:
@@ -55,12 +57,14 @@ class Supervisor:
         :raises StackProblem: if it fails
         """
         process = self._launch(program)
-        while process.poll() is None:
+        self._passing.add(process.pid)
+        while (code := _end_of(program.name, process)) is None:
             self.tick()
             time.sleep(processes.POLL_SECONDS)
+        self._passing.remove(process.pid)
         self.folder.forget(program.name)
-        if process.returncode:
-            raise StackProblem(self._obituary(program.name, process.returncode))
+        if code:
+            raise StackProblem(self._obituary(program.name, code))
 
     def _launch(self, program: Program) -> subprocess.Popen[bytes]:
         marked = replace(program, env={**program.env, RUN_VARIABLE: self.run_id})
@@ -93,7 +97,7 @@ class Supervisor:
 
     def _end_what_it_left(self, pid: int) -> int:
         known = [child.process.pid for child in self.children.values()]
-        left = processes.orphans(known)
+        left = processes.orphans([*known, *self._passing])
         processes.kill_group(pid)
         processes.kill(left)
         return len(left)
@@ -137,6 +141,21 @@ class Supervisor:
         self.stop([name for name in self.children if name not in last])
         self.stop(last)
         processes.kill(processes.orphans([]))
+
+
+def _end_of(name: str, process: subprocess.Popen[bytes]) -> int | None:
+    """Return the code a process ended with, or None while it runs.
+
+    :raises StackProblem: if nobody can tell; ``Popen.poll`` would call that a success
+    """
+    try:
+        pid, status = os.waitpid(process.pid, os.WNOHANG)
+    except ChildProcessError:
+        raise StackProblem(f"{name} ended, and nobody knows how") from None
+    if not pid:
+        return None
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode
 
 
 def _how(code: int) -> str:

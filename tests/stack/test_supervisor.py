@@ -214,3 +214,30 @@ def test_a_number_that_was_used_again_is_not_ours_to_end(tmp_path):
         assert stranger.poll() is None
         assert folder.recorded() == []
         stranger.kill()
+
+
+class TestAProgramThatRunsOnce:
+    """In a process of its own, for a supervisor adopts what others leave."""
+
+    def run(self, root: Path, script: str) -> str:
+        command = [sys.executable, "-m", "tests.stack.passing", str(root / ".local"), script]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def test_is_not_ended_by_the_death_of_a_neighbour(self, tmp_path):
+        marker = tmp_path / "marker"
+
+        said = self.run(tmp_path, f"sleep 2; touch {marker}")
+
+        assert "was killed by SIGKILL" in said
+        assert "it succeeded" in said
+        assert marker.exists()
+
+    def test_tells_its_code_when_it_fails(self, tmp_path):
+        assert "passing ended with code 3" in self.run(tmp_path, "exit 3")
+
+    def test_did_not_succeed_when_nobody_knows_how_it_ended(self, tmp_path):
+        assert "passing ended, and nobody knows how" in self.run(tmp_path, "")
