@@ -194,8 +194,8 @@ def _of_drf(exc: drf.APIException) -> Problem:
         return Problem("unauthenticated", detail, headers={"WWW-Authenticate": CHALLENGE})
     if isinstance(exc, drf.Throttled):
         return _throttled(exc)
-    if isinstance(exc, drf.NotFound):
-        return Problem("not-found")
+    if isinstance(exc, drf.NotFound | drf.MethodNotAllowed):
+        detail = ""  # theirs would repeat what was sent
     return Problem(OF_STATUS.get(exc.status_code, "internal-error"), detail)
 
 

@@ -2,7 +2,12 @@
 
 import re
 
-from core.cards import mask
+from django.utils.crypto import salted_hmac
+
+from core.cards import holds_card_number, mask
+from core.logging import get_logger
+
+log = get_logger(__name__)
 
 # Neither a NUL nor half of a surrogate pair can be stored as text by PostgreSQL.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -23,7 +28,11 @@ def clean(text: str, limit: int) -> str:
 def clean_id(text: str) -> str:
     """Return a provider's id of its own object as it may be stored.
 
-    It is not masked: it is compared and sent back, and a long number may look like a card's by
-    chance, so that two objects would become one.
+    One that looks like a card number becomes a keyed digest: it can still be told from others,
+    but not be sent back. An adapter whose provider's ids are bare numbers gives them another form.
     """
-    return UNSTORABLE.sub("", text)[:ID_LENGTH]
+    kept = UNSTORABLE.sub("", text)[:ID_LENGTH]
+    if not holds_card_number(kept):
+        return kept
+    log.error("card_number.from_provider", member="provider_id")
+    return f"masked-{salted_hmac('provider_id', kept, algorithm='sha256').hexdigest()[:32]}"

@@ -7,12 +7,18 @@ from uuid import UUID
 from celery import shared_task
 from django.db import connection
 
+from core.metrics import STALE_DELIVERIES
 from dispatcher import runner
 from dispatcher.publishing import TASK
+from dispatcher.routes import ROUTES
 from outbox.handling import Ticket
 
 # Named before the pool forks, so that all slots of a worker, which die together, share it.
 WORKER = f"{socket.gethostname()}:{os.getpid()}"
+
+# A counter that is zero is a fact, too.
+for _kind in ROUTES:
+    STALE_DELIVERIES.labels(_kind)
 
 
 @shared_task(name=TASK, ignore_result=True)

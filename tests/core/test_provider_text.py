@@ -44,5 +44,16 @@ def test_any_id_becomes_one_that_can_be_stored(text):
     cleaned.encode()
 
 
-def test_an_id_is_not_changed_for_looking_like_a_card():
-    assert clean_id("ch_4111111111111111") == "ch_4111111111111111"
+@pytest.mark.parametrize("given", ["ch_3MtwBwLkdIwHu7ix0snN0B15", "883512345678901", "8835-1"])
+def test_an_id_that_is_none_of_a_card_is_kept_as_it_is(given):
+    assert clean_id(given) == given
+
+
+def test_an_id_like_a_card_number_is_kept_as_a_digest_that_tells_it_from_others():
+    cards = ["4111111111111111", "5555555555554444"]
+
+    kept = [clean_id(card) for card in cards]
+
+    assert len(set(kept)) == 2
+    assert kept == [clean_id(card) for card in cards]
+    assert not [card for card in cards if card in "".join(kept)]
