@@ -12,6 +12,8 @@ from pathlib import Path
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
@@ -164,6 +166,8 @@ def exposition() -> bytes:
     return generate_latest(registry)
 
 
+@csrf_exempt  # or a wrong method would be called a forgery
+@require_safe
 def metrics(_request: HttpRequest) -> HttpResponse:
     """Answer with the metrics of every process, in Prometheus' text format."""
     return HttpResponse(exposition(), content_type=TEXT_FORMAT)
