@@ -151,7 +151,8 @@ def _end_of(name: str, process: subprocess.Popen[bytes]) -> int | None:
     try:
         pid, status = os.waitpid(process.pid, os.WNOHANG)
     except ChildProcessError:
-        raise StackProblem(f"{name} ended, and nobody knows how") from None
+        message = f"{name} ended, and nobody knows how"
+        raise StackProblem(message) from None
     if not pid:
         return None
     process.returncode = os.waitstatus_to_exitcode(status)

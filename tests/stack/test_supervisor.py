@@ -221,11 +221,7 @@ class TestAProgramThatRunsOnce:
 
     def run(self, root: Path, script: str) -> str:
         command = [sys.executable, "-m", "tests.stack.passing", str(root / ".local"), script]
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return subprocess.check_output(command, cwd=ROOT, text=True, timeout=PATIENCE_SECONDS)
 
     def test_is_not_ended_by_the_death_of_a_neighbour(self, tmp_path):
         marker = tmp_path / "marker"
