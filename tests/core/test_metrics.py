@@ -59,6 +59,7 @@ def registered(monkeypatch):
     monkeypatch.setattr(metrics, "_samplers", {})
 
 
+@pytest.mark.django_db  # a request ends by looking after its connections
 def test_requests_are_counted_by_route_and_status(client):
     known = {"method": "GET", "route": "api/orders/", "status": "200"}
     unknown = {"method": "other", "route": "unmatched", "status": "404"}
