@@ -5,13 +5,14 @@ side with no transaction open, and settled in groups as the answers come.
 """
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
@@ -46,16 +47,25 @@ def run(lane: str, tickets: Sequence[Ticket], worker: str) -> None:
     by_id = {ticket.id: ticket for ticket in tickets}
     found = delivery.peek(tickets)
     _count_stale(len(tickets) - len(found), lane)
-    by_kind: defaultdict[str, list[tuple[Ticket, Any]]] = defaultdict(list)
+    # Kinds of one handler run together, or the calls of one would use up the leases of the next.
+    # Of one subject, each message sees what the one before it did.
+    groups: defaultdict[tuple[Handler, int], list[tuple[Ticket, UUID]]] = defaultdict(list)
+    unknown: dict[Ticket, str] = {}
+    earlier: Counter[UUID] = Counter()
     for message_id, kind, subject_id in found:
-        by_kind[kind].append((by_id[message_id], subject_id))
-    for kind, mine in by_kind.items():
         if kind in ROUTES:
-            Run(ROUTES[kind], worker, lane).go(mine)
+            group = groups[ROUTES[kind], earlier[subject_id]]
+            group.append((by_id[message_id], subject_id))
+            earlier[subject_id] += 1
         else:
-            # A newer release wrote it, and its workers know it.
-            leasing.give_back([ticket for ticket, _ in mine], UNKNOWN_KIND_DELAY)
-            log.warning("message.unknown_kind", kind=kind, messages=len(mine))
+            unknown[by_id[message_id]] = kind
+    if unknown:
+        # A newer release wrote them, and its workers know them.
+        leasing.give_back(list(unknown), UNKNOWN_KIND_DELAY)
+        kinds = sorted(set(unknown.values()))
+        log.warning("message.unknown_kind", kinds=kinds, messages=len(unknown))
+    for (handler, _), mine in groups.items():
+        Run(handler, worker, lane).go(mine)
 
 
 def _count_stale(count: int, lane: str) -> None:
@@ -81,7 +91,7 @@ def _lease_end() -> float:
 
 
 class Run:
-    """One job's messages of one kind."""
+    """One job's messages for one handler."""
 
     def __init__(self, handler: Handler, worker: str, lane: str) -> None:
         self.handler, self.worker, self.lane = handler, worker, lane
@@ -113,8 +123,16 @@ class Run:
 
     def _prepare_singly(self, subjects: Sequence[tuple[Ticket, Any]]) -> list[Prepared]:
         done: list[Prepared] = []
-        for one in subjects:
+        give_up = time.monotonic() + settings.DISPATCH_LEASE.total_seconds() / 3
+        for place, one in enumerate(subjects):
             try:
+                if time.monotonic() > give_up:
+                    # What was started waits for its call, and the rest has leases that run out.
+                    # The rest is due at once, so that it comes without what is locked.
+                    rest = [ticket for ticket, _ in subjects[place:]]
+                    leasing.give_back(rest, timedelta(0))
+                    log.warning("job.split", lane=self.lane, given_back=len(rest))
+                    break
                 done += self._prepare_alone(one)
             except TROUBLE as error:
                 connection.close()
@@ -126,7 +144,7 @@ class Run:
     def _prepare_alone(self, one: tuple[Ticket, Any]) -> list[Prepared]:
         lease_end = _lease_end()
         try:
-            return [Prepared(lease_end, *self._prepared([one], briefly=True))]
+            return [Prepared(lease_end, *self._prepared([one]))]
         except TROUBLE as error:
             if not is_in_the_way(error):
                 raise
@@ -141,11 +159,10 @@ class Run:
         return []
 
     def _prepared(
-        self, subjects: Sequence[tuple[Ticket, Any]], *, briefly: bool = False
+        self, subjects: Sequence[tuple[Ticket, Any]]
     ) -> tuple[list[Asked], list[Answered]]:
         with transaction():
-            if briefly:
-                wait_briefly_for_locks()
+            wait_briefly_for_locks()
             case = self.handler.load([subject_id for _, subject_id in subjects])
             started = self._start([ticket for ticket, _ in subjects])
             plans = self.handler.prepare(case, started)

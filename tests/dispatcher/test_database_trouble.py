@@ -153,6 +153,27 @@ class TestAJobWithALockedPayment:
         assert len(prepared.calls) == 1
         assert prepared.lease_end - began > settings.RUN_LEASE.total_seconds() + 0.2
 
+    def test_soon_makes_the_call_of_what_is_free(self, settings, holder):
+        settings.DISPATCH_LEASE = timedelta(seconds=1.5)
+        gateway = reciting(settings, TAKEN)
+        shop = a_shop()
+        free, *others = [shop.accepted() for _ in range(8)]
+        for payment in others:
+            self.lock(holder, payment)
+        rows("SET lock_timeout = '5s'")
+        began = monotonic()
+
+        run_due()
+
+        assert [request.operation_id for request in gateway.requests] == [charge_of(free).id]
+        assert gateway.sent_at[0] - began < 2
+        columns = "state, starts, failures, lost"
+        assert rows(
+            f"SELECT {columns} FROM outbox_message WHERE subject_id <> %s", [charge_of(free).id]
+        ) == [(0, 0, 0, 0)] * len(others)
+        due = rows("SELECT count(*) FROM outbox_message WHERE state = 0 AND available_at <= now()")
+        assert 0 < due[0][0] < len(others)
+
 
 def test_a_job_leaves_when_the_database_does(settings, committed_db):
     gateway = reciting(settings, TAKEN)
