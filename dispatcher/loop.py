@@ -41,7 +41,8 @@ class Loop:
         self._idle = IDLE_SECONDS_MIN
         self._window = Window()
         self._alone_first = True
-        # Lanes by their last lone message, the latest last.
+        # Lanes by their last job, and by their last lone message, the latest last.
+        self._served: list[str] = []
         self._served_alone: list[str] = []
         self._stopping = Event()
 
@@ -120,8 +121,7 @@ class Loop:
         )
         if job is None:
             return []
-        others = [lane for lane in self._served_alone if lane != job.lane]
-        self._served_alone = [*others, job.lane][-LANES_MAX:]
+        self._served_alone = _with_last(self._served_alone, job.lane)
         self._window.book(job, alone=True)
         return [job]
 
@@ -130,7 +130,7 @@ class Loop:
         if self.breaker.is_trying:
             jobs_left = min(jobs_left, 1)
         jobs: list[Job] = []
-        for lane in random.sample(lanes, len(lanes)):
+        for lane in self._in_turn(lanes):
             free_jobs = min(self._window.free_jobs(lane), jobs_left)
             limit = min(free_jobs * settings.BATCH_SIZE, room)
             if limit <= 0:
@@ -150,7 +150,14 @@ class Loop:
             jobs += claimed
             for job in claimed:
                 self._window.book(job)
+                self._served = _with_last(self._served, lane)
         return jobs
+
+    def _in_turn(self, lanes: list[str]) -> list[str]:
+        """Put first who waited longest: slow lanes share what only one of them may have."""
+        places = {lane: place for place, lane in enumerate(self._served)}
+        shuffled = random.sample(lanes, len(lanes))
+        return sorted(shuffled, key=lambda lane: places.get(lane, -1))
 
     def _due_lanes(self) -> list[str]:
         if time.monotonic() < self._next_full_poll:
@@ -176,3 +183,7 @@ class Loop:
             self.breaker.close()
             for job in jobs:
                 log.debug("job.published", lane=job.lane, messages=len(job.tickets))
+
+
+def _with_last(lanes: list[str], last: str) -> list[str]:
+    return [*(lane for lane in lanes if lane != last), last][-LANES_MAX:]

@@ -17,6 +17,9 @@ from outbox.leasing import Flight, Job
 # Jobs that may wait for each slot: enough to keep workers busy, few enough that their wait stays
 # far below the dispatch lease.
 JOBS_WAITING_PER_SLOT = 4
+# Jobs of one quick lane in flight for each slot: above one, so that neither a lost job nor a dead
+# worker stops the lane; below what may wait in all, so that one lane leaves room for the others.
+QUICK_JOBS_PER_SLOT = 2
 # A lane is slow for a while after one of its jobs took this long.
 SLOW_JOB_SECONDS = 1.0
 SLOW_LANE_SECONDS = 60.0
@@ -80,17 +83,21 @@ class Window:
     def free_jobs(self, lane: str) -> int:
         """Return how many more jobs this lane may have in flight.
 
-        A slow lane never takes the last slot. A lone message beside a quick lane's jobs is not
-        counted, so that one that freezes its worker stops no other of its lane.
+        Slow lanes together never take the last slot, for one provider has several lanes. A lone
+        message beside a quick lane's jobs is not counted, so that one that freezes its worker stops
+        no other of its lane.
         """
-        is_slow = self._is_slow(lane)
-        mine = sum(of == lane and (is_slow or not alone) for of, alone in self._jobs)
-        return max(1, settings.WORKER_SLOTS - 1) - mine
+        if self._is_slow(lane):
+            slow = sum(self._is_slow(of) for of, _ in self._jobs)
+            return max(1, settings.WORKER_SLOTS - 1) - slow
+        mine = sum(of == lane and not alone for of, alone in self._jobs)
+        return QUICK_JOBS_PER_SLOT * settings.WORKER_SLOTS - mine
 
     def full_slow_lanes(self) -> list[str]:
         """Return the slow lanes that may not have another job, not even a lone one."""
-        lanes = {lane for lane, _ in self._jobs}
-        return [lane for lane in lanes if self._is_slow(lane) and self.free_jobs(lane) <= 0]
+        return [
+            lane for lane in self._slow_until if self._is_slow(lane) and self.free_jobs(lane) <= 0
+        ]
 
     def _is_slow(self, lane: str) -> bool:
         return self._slow_until.get(lane, 0.0) > time.monotonic()

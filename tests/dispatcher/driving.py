@@ -10,6 +10,7 @@ from core.db import rows
 from dispatcher.loop import Loop
 from dispatcher.publishing import QUEUE, TASK
 from outbox.handling import Ticket
+from tests.outbox.planting import LANE, claim, plant, start
 
 
 def queued(broker: "redis.Redis") -> list[tuple[str, list[Ticket]]]:
@@ -30,3 +31,17 @@ def in_flight() -> int:
 def tick(loop: Loop, times: int = 1) -> None:
     for _ in range(times):
         loop.tick()
+
+
+def make_slow(loop: Loop, *lanes: str) -> None:
+    """Have the loop see a job of each lane that runs for long."""
+    lanes = lanes or (LANE,)
+    for lane in lanes:
+        plant(lane=lane)
+        start(*claim(lane=lane))
+    rows("UPDATE outbox_message SET started_at = now() - interval '2 seconds'")
+    plant(lane="apply:mock")
+    tick(loop)
+    rows("UPDATE outbox_message SET state = 8, finished_at = now()")
+    assert {lane for lane in lanes if loop._window._is_slow(lane)} == set(lanes)
+    loop._next_full_poll = 0

@@ -12,11 +12,10 @@ from config.celery import app
 from core.db import rows
 from core.metrics import MESSAGES_PUBLISHED
 from dispatcher import runner
-from dispatcher.window import JOBS_WAITING_PER_SLOT
 from outbox.handling import Ticket
-from tests.dispatcher.driving import in_flight, queued, tick
+from tests.dispatcher.driving import in_flight, make_slow, queued, tick
 from tests.money import a_shop, counted
-from tests.outbox.planting import LANE, claim, lapse, plant, start, states
+from tests.outbox.planting import LANE, lapse, plant, states
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -58,97 +57,6 @@ class TestHandingOver:
         assert len(queued(broker)) == 1
 
 
-class TestTheWindow:
-    def test_leaves_a_lane_one_slot_less_than_there_are(self, loop, broker, settings):
-        settings.WORKER_SLOTS, settings.BATCH_SIZE = 3, 5
-        plant(100)
-
-        tick(loop, 5)
-
-        assert len(queued(broker)) == 2
-        assert in_flight() == 10
-
-    def test_lets_another_lane_pass(self, loop, broker, settings):
-        settings.WORKER_SLOTS, settings.BATCH_SIZE = 2, 5
-        plant(100)
-        tick(loop, 2)
-        plant(2, lane="apply:mock")
-        loop._next_full_poll = 0
-
-        tick(loop, 2)
-
-        assert {lane for lane, _ in queued(broker)} == {LANE, "apply:mock"}
-
-    def test_bounds_what_waits_in_the_broker_over_all_lanes(self, loop, settings):
-        settings.WORKER_SLOTS, settings.BATCH_SIZE = 2, 2
-        for number in range(30):
-            plant(2, lane=f"charge:{number}")
-
-        tick(loop, 5)
-
-        assert in_flight() == JOBS_WAITING_PER_SLOT * 2 * 2
-
-    def test_opens_again_as_messages_are_started(self, loop, broker, settings):
-        settings.WORKER_SLOTS, settings.BATCH_SIZE = 2, 5
-        plant(10)
-        tick(loop, 2)
-        ((_, tickets),) = queued(broker)
-        start(*tickets)
-        rows("UPDATE outbox_message SET state = 8, finished_at = now() WHERE state = 1")
-
-        tick(loop)
-
-        assert in_flight() == 5
-
-    def test_lets_one_job_at_a_time_pass_what_has_waited_for_long(self, loop, settings):
-        settings.BATCH_SIZE = 2
-        lose_a_job()
-        for number in range(3):
-            plant(2, lane=f"charge:{number}")
-
-        tick(loop, 3)
-
-        assert in_flight() == 1 + 2
-
-    def test_opens_once_a_lost_job_is_overtaken(self, loop, broker, settings):
-        settings.BATCH_SIZE = 2
-        lose_a_job()
-        plant(2, lane="charge:0")
-        tick(loop, 2)
-        ((_, tickets),) = queued(broker)
-        start(*tickets)
-        for number in range(1, 4):
-            plant(2, lane=f"charge:{number}")
-        loop._next_full_poll = 0
-
-        tick(loop)
-
-        assert in_flight() == 1 + 2 + 3 * 2
-
-    def test_stays_shut_when_what_it_let_pass_is_not_started(self, loop, settings):
-        settings.BATCH_SIZE = 2
-        lose_a_job()
-        plant(4, lane="charge:0")
-        tick(loop, 2)
-        rows(
-            "UPDATE outbox_message SET lease_until = now() - interval '1 second'"
-            " WHERE state = 1 AND lane = 'charge:0'"
-        )  # it ran out: that tells of no worker
-        settings.SWEEP_EVERY = timedelta(0)
-        loop.housekeeping._next_sweep = 0
-
-        tick(loop, 3)
-
-        assert in_flight() == 1 + 2
-
-
-def lose_a_job() -> None:
-    """Claim a message that nobody will start, long ago."""
-    plant(1, lane="charge:stuck")
-    claim(lane="charge:stuck")
-    rows("UPDATE outbox_message SET lease_until = now() + interval '5 seconds'")
-
-
 class TestWhatRunsAlone:
     def test_does_not_keep_its_lane_from_new_work(self, loop, broker, settings):
         settings.WORKER_SLOTS = 2
@@ -187,18 +95,6 @@ class TestWhatRunsAlone:
 
         assert lanes[:3] == lanes[3:]
         assert len(set(lanes)) == 3
-
-
-def make_slow(loop) -> None:
-    """Have the loop see a job of the lane that runs for long."""
-    plant()
-    start(*claim())
-    rows("UPDATE outbox_message SET started_at = now() - interval '2 seconds'")
-    plant(lane="apply:mock")
-    tick(loop)
-    rows("UPDATE outbox_message SET state = 8, finished_at = now()")
-    assert loop._window.full_slow_lanes() == [LANE]
-    loop._next_full_poll = 0
 
 
 def test_a_late_row_is_found_by_the_full_poll(loop, broker):
