@@ -5,7 +5,7 @@ side with no transaction open, and settled in groups as the answers come.
 """
 
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -48,15 +48,11 @@ def run(lane: str, tickets: Sequence[Ticket], worker: str) -> None:
     found = delivery.peek(tickets)
     _count_stale(len(tickets) - len(found), lane)
     # Kinds of one handler run together, or the calls of one would use up the leases of the next.
-    # Of one subject, each message sees what the one before it did.
-    groups: defaultdict[tuple[Handler, int], list[tuple[Ticket, UUID]]] = defaultdict(list)
+    groups: defaultdict[Handler, list[tuple[Ticket, UUID]]] = defaultdict(list)
     unknown: dict[Ticket, str] = {}
-    earlier: Counter[UUID] = Counter()
     for message_id, kind, subject_id in found:
         if kind in ROUTES:
-            group = groups[ROUTES[kind], earlier[subject_id]]
-            group.append((by_id[message_id], subject_id))
-            earlier[subject_id] += 1
+            groups[ROUTES[kind]].append((by_id[message_id], subject_id))
         else:
             unknown[by_id[message_id]] = kind
     if unknown:
@@ -64,7 +60,7 @@ def run(lane: str, tickets: Sequence[Ticket], worker: str) -> None:
         leasing.give_back(list(unknown), UNKNOWN_KIND_DELAY)
         kinds = sorted(set(unknown.values()))
         log.warning("message.unknown_kind", kinds=kinds, messages=len(unknown))
-    for (handler, _), mine in groups.items():
+    for handler, mine in groups.items():
         Run(handler, worker, lane).go(mine)
 
 
