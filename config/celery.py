@@ -38,6 +38,7 @@ app.conf.update(
     result_backend=None,
     task_acks_late=False,
     task_publish_retry=False,
+    worker_concurrency=settings.WORKER_SLOTS,
     worker_prefetch_multiplier=1,
     worker_send_task_events=False,
     # A job whose call never returns dies with its threads. Longer than the lease, because answers

@@ -161,7 +161,7 @@ if RUN_LEASE < GATEWAY_TOTAL + SETTLE_MARGIN:
     raise ImproperlyConfigured(message)
 
 # Dispatching
-WORKER_SLOTS = environment.whole("WORKER_SLOTS", 2)
+WORKER_SLOTS = environment.whole("WORKER_SLOTS", 4)
 BATCH_SIZE = environment.whole("BATCH_SIZE", 50)
 IDEMPOTENCY_KEPT = timedelta(days=environment.whole("IDEMPOTENCY_KEPT_DAYS", 30))
 DONE_KEPT = timedelta(hours=environment.whole("DONE_KEPT_HOURS", 48))

@@ -49,7 +49,7 @@ def _dispatcher(plan: Plan) -> Program:
 
 
 def _worker(plan: Plan) -> Program:
-    slots = os.environ.get("WORKER_SLOTS") or "2"
+    slots = os.environ.get("WORKER_SLOTS") or "4"
     command = [PYTHON, "-m", "celery", "-A", "config", "worker", "-l", "info"]
     # Workers that look for each other first start a second later and gain nothing here.
     command += ["--concurrency", slots, "--without-mingle", "--without-gossip"]
