@@ -28,6 +28,7 @@ log = get_logger(__name__)
 Answered = tuple[Started, Any]
 
 FAILURE_SECONDS_MAX = 3600
+DOUBLINGS_MAX = 12
 RETRY_SECONDS = 0.25
 
 
@@ -166,7 +167,9 @@ def _fail(handler: Handler, one: Answered) -> None:
 
 
 def _again(message: Started, error: Exception) -> Again:
-    seconds = min(2.0**message.failures, FAILURE_SECONDS_MAX) * random.uniform(0.8, 1.2)  # noqa: S311
+    # A message that nobody can bury fails for ever; its power of two must not.
+    doubled = 2.0 ** min(message.failures, DOUBLINGS_MAX)
+    seconds = min(doubled, FAILURE_SECONDS_MAX) * random.uniform(0.8, 1.2)  # noqa: S311
     return Again(
         timedelta(seconds=seconds), "error", spends=True, error=f"{type(error).__name__}: {error}"
     )

@@ -1,6 +1,7 @@
 """How messages end that do not end well."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -9,6 +10,7 @@ from core.metrics import MESSAGES_DEAD
 from dispatcher import endings
 from dispatcher.routes import ROUTES
 from gateways.base import Found, NotSent, succeeded
+from outbox.handling import Started
 from payments.models import Attempt, Event
 from tests.money import (
     a_shop,
@@ -148,3 +150,11 @@ def test_a_dead_message_tells_nobody_twice(settings):
 
     assert Event.objects.filter(type="payment.needs_review").count() == 1
     assert len(messages(charge_of(payment).id, "id")) == 2
+
+
+def test_an_error_after_thousands_of_failures_still_has_its_delay():
+    message = Started(uuid4(), 1, "charge", "charge:mock", uuid4(), 1, 5_000, 9_000, "")
+
+    again = endings._again(message, RuntimeError("still"))
+
+    assert again.delay <= timedelta(seconds=1.2 * endings.FAILURE_SECONDS_MAX)
