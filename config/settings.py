@@ -48,6 +48,8 @@ MIDDLEWARE = [
     "core.middleware.StrictRequest",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Sessions and users are the operator's; nobody else may read them.
+    "core.middleware.ActAsOperator",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -70,22 +72,34 @@ TEMPLATES = [
     }
 ]
 
-# The serving role owns nothing; manage.py asks for the owner (ADR 0003).
+# The serving role owns nothing; manage.py asks for the owner (ADR 0003), and everything under
+# /admin/ acts as the operator (ADR 0011).
 DATABASE_URL = environment.text("DATABASE_URL")
 DATABASE_OWNER_URL = environment.text("DATABASE_OWNER_URL") or DATABASE_URL
 if not DATABASE_URL:
     message = "DATABASE_URL is not set; `make up` starts a database and writes it to .local/env"
     raise ImproperlyConfigured(message)
+DATABASE_OPERATOR_URL = environment.text("DATABASE_OPERATOR_URL") or DATABASE_URL
+if DATABASE_URL.startswith("sqlite:"):
+    # A file has no roles.
+    DATABASE_OPERATOR_URL = DATABASE_URL
 _as_owner = os.environ.get("DATABASE_ROLE") == "owner"
+# PgBouncer in transaction mode cannot keep a cursor between statements.
+_pooled = {"CONN_HEALTH_CHECKS": True, "DISABLE_SERVER_SIDE_CURSORS": True}
 DATABASES: dict[str, Any] = {
     "default": {
         **environment.database(DATABASE_OWNER_URL if _as_owner else DATABASE_URL),
+        **_pooled,
         "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
-        # PgBouncer in transaction mode cannot keep a cursor between statements.
-        "DISABLE_SERVER_SIDE_CURSORS": True,
-    }
+    },
+    # People are few: no thread keeps a second connection for them.
+    "operator": {
+        **environment.database(DATABASE_OWNER_URL if _as_owner else DATABASE_OPERATOR_URL),
+        **_pooled,
+        "CONN_MAX_AGE": 0,
+    },
 }
+DATABASE_ROUTERS = ["core.db.ActingRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = environment.text("REDIS_URL", "redis://127.0.0.1:6379/0")

@@ -9,4 +9,4 @@ class CoreConfig(AppConfig):
         from core import grants, logging
 
         logging.configure()
-        checks.register(grants.owner_is_not_the_serving_role)
+        checks.register(grants.roles_are_apart)

@@ -1,6 +1,7 @@
-"""What the serving role may do (ADR 0003): each room lists its own in ``<room>/grants.py``.
+"""What the serving role (ADR 0003) and the operator's (ADR 0011) may do.
 
-A table nobody lists is closed. `manage.py migrate` applies the lists after every migration.
+Each room lists its own in ``<room>/grants.py``. A table nobody lists is closed. `manage.py migrate`
+applies the lists after every migration.
 """
 
 from collections.abc import Iterator
@@ -22,19 +23,30 @@ GRANTS: dict[str, str] = {
     "core_apikey": "SELECT, INSERT, UPDATE",
     "core_idempotencyrecord": "SELECT, INSERT, DELETE",
 }
-_ADMIN = "SELECT, INSERT, UPDATE, DELETE"
-DJANGO_GRANTS: dict[str, str] = {
-    "auth_group": _ADMIN,
-    "auth_group_permissions": _ADMIN,
+# Readiness compares the applied migrations with the files.
+DJANGO_GRANTS: dict[str, str] = {"django_migrations": "SELECT"}
+
+_ANY_ROW = "SELECT, INSERT, UPDATE, DELETE"
+OPERATOR_GRANTS: dict[str, str] = {
+    "core_merchant": "SELECT, INSERT, UPDATE (name, status, default_gateway)",
+    # Whoever reads this table learns nothing that opens a door, and changes no key but to end it.
+    "core_apikey": "SELECT (id, merchant_id, mode, name, last_four, scopes, created_at, expires_at,"
+    " revoked_at), INSERT, UPDATE (revoked_at)",
+    # Not the answers themselves: they are the merchants'.
+    "core_idempotencyrecord": "SELECT (id, merchant_id, mode, key, fingerprint, resource_id,"
+    " status, location, created_at, xid)",
+}
+OPERATOR_DJANGO_GRANTS: dict[str, str] = {
+    "auth_group": _ANY_ROW,
+    "auth_group_permissions": _ANY_ROW,
     "auth_permission": "SELECT",
-    "auth_user": _ADMIN,
-    "auth_user_groups": _ADMIN,
-    "auth_user_user_permissions": _ADMIN,
+    # A user who leaves is made inactive: what they did stays theirs.
+    "auth_user": "SELECT, INSERT, UPDATE",
+    "auth_user_groups": _ANY_ROW,
+    "auth_user_user_permissions": _ANY_ROW,
     "django_admin_log": "SELECT, INSERT",
     "django_content_type": "SELECT",
-    # Readiness compares the applied migrations with the files.
-    "django_migrations": "SELECT",
-    "django_session": _ADMIN,
+    "django_session": _ANY_ROW,
 }
 
 # Two migrations at once would meet as "tuple concurrently updated"; any fixed number will do.
@@ -53,56 +65,89 @@ class GrantWithoutTable(Exception):
     """A room grants rights on a table that does not exist."""
 
 
+def _role_of(url: str) -> str:
+    return unquote(urlsplit(url).username or "")
+
+
 def serving_role() -> str:
     """Return the role that answers requests."""
-    return unquote(urlsplit(settings.DATABASE_URL).username or "")
+    return _role_of(settings.DATABASE_URL)
+
+
+def operator_role() -> str:
+    """Return the role of everything under /admin/."""
+    return _role_of(settings.DATABASE_OPERATOR_URL)
+
+
+def owner_role() -> str:
+    """Return the role that owns the tables, whom no grant binds."""
+    return _role_of(settings.DATABASE_OWNER_URL)
 
 
 def owner_serves() -> bool:
     """Test whether one role does both, so that no grant can bind it."""
-    return unquote(urlsplit(settings.DATABASE_OWNER_URL).username or "") == serving_role()
+    return owner_role() == serving_role()
 
 
 def all_grants() -> dict[str, str]:
-    """Collect what every room lists."""
-    return {**DJANGO_GRANTS, **dict(_of_rooms())}
+    """Collect what every room lists for the serving role."""
+    return {**DJANGO_GRANTS, **dict(_of_rooms("GRANTS"))}
 
 
-def _of_rooms() -> Iterator[tuple[str, str]]:
+def all_operator_grants() -> dict[str, str]:
+    """Collect what every room lists for the operator."""
+    return {**OPERATOR_DJANGO_GRANTS, **dict(_of_rooms("OPERATOR_GRANTS"))}
+
+
+def _of_rooms(name: str) -> Iterator[tuple[str, str]]:
     for config in apps.get_app_configs():
         if config.module is not None and module_has_submodule(config.module, "grants"):
-            yield from import_module(f"{config.name}.grants").GRANTS.items()
+            yield from getattr(import_module(f"{config.name}.grants"), name).items()
 
 
 def apply_grants(connection: BaseDatabaseWrapper, *, partial: bool = False) -> bool:
-    """Give the serving role exactly what is listed; say whether there was anything to do.
+    """Give both roles exactly what is listed; say whether there was anything to do.
 
     ``partial`` skips tables that are not there yet.
 
     :raises GrantWithoutTable: if a listed table does not exist
     """
-    if connection.vendor != "postgresql" or owner_serves():
+    roles = {serving_role(), operator_role()} - {owner_role()}
+    if connection.vendor != "postgresql" or not roles:
         return False
-    role = Identifier(serving_role())
     with transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         cursor.execute(_OURS)
         ours = dict(cursor.fetchall())
-        for statement in _statements(role, ours, partial=partial):
-            cursor.execute(statement)
+        for role in sorted(roles):
+            for statement in _taken_back(Identifier(role), ours):
+                cursor.execute(statement)
+        for role, grants in _lists():
+            if role in roles:
+                for statement in _given(Identifier(role), grants, ours, partial=partial):
+                    cursor.execute(statement)
     return True
 
 
-def _statements(role: Identifier, ours: dict[str, bool], *, partial: bool) -> Iterator[Composable]:
-    sequences = [Identifier(name) for name, is_sequence in ours.items() if is_sequence]
-    tables = [Identifier(name) for name, is_sequence in ours.items() if not is_sequence]
-    if tables:
-        # Taking everything back first makes a grant that left its list leave the database too.
-        yield SQL("REVOKE ALL ON TABLE {} FROM {}").format(SQL(", ").join(tables), role)
-    if sequences:
-        yield SQL("REVOKE ALL ON SEQUENCE {} FROM {}").format(SQL(", ").join(sequences), role)
-        yield SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(SQL(", ").join(sequences), role)
-    for table, rights in all_grants().items():
+def _lists() -> Iterator[tuple[str, dict[str, str]]]:
+    yield serving_role(), all_grants()
+    yield operator_role(), all_operator_grants()
+
+
+def _taken_back(role: Identifier, ours: dict[str, bool]) -> Iterator[Composable]:
+    """Take everything back first: a grant that left its list then leaves the database, too."""
+    for kind, is_sequence in (("TABLE", False), ("SEQUENCE", True)):
+        names = [Identifier(name) for name, is_one in ours.items() if is_one is is_sequence]
+        if names:
+            revoke = SQL("REVOKE ALL ON {} {} FROM {}")
+            yield revoke.format(SQL(kind), SQL(", ").join(names), role)
+
+
+def _given(
+    role: Identifier, grants: dict[str, str], ours: dict[str, bool], *, partial: bool
+) -> Iterator[Composable]:
+    # Our sequences belong to identity columns, which need no right of their own.
+    for table, rights in grants.items():
         if table in ours:
             yield SQL("GRANT {} ON TABLE {} TO {}").format(SQL(rights), Identifier(table), role)
         elif not partial:
@@ -110,16 +155,29 @@ def _statements(role: Identifier, ours: dict[str, bool], *, partial: bool) -> It
             raise GrantWithoutTable(message)
 
 
-def owner_is_not_the_serving_role(**_: Any) -> list[checks.CheckMessage]:
-    """Refuse to serve as the tables' owner, whom no grant binds."""
-    if urlsplit(settings.DATABASE_URL).scheme == "sqlite" or not owner_serves():
+def roles_are_apart(**_: Any) -> list[checks.CheckMessage]:
+    """Refuse to serve as the tables' owner, whom no grant binds, or with the operator's rights."""
+    if urlsplit(settings.DATABASE_URL).scheme == "sqlite":
         return []
-    kind = checks.Warning if settings.DEBUG else checks.Error
+    shared = {
+        "001": (owner_serves(), _OWNER_SERVES, _OWNER_HINT),
+        "002": (operator_role() in {serving_role(), owner_role()}, _NO_OPERATOR, _OPERATOR_HINT),
+    }
+    kind, letter = (checks.Warning, "W") if settings.DEBUG else (checks.Error, "E")
     return [
-        kind(
-            "DATABASE_URL and DATABASE_OWNER_URL name the same role: it owns the tables, so "
-            "append-only and least privilege are not enforced by the database.",
-            hint="Make a second role and put the owner's address in DATABASE_OWNER_URL.",
-            id="core.W001" if settings.DEBUG else "core.E001",
-        )
+        kind(text, hint=hint, id=f"core.{letter}{number}")
+        for number, (is_so, text, hint) in shared.items()
+        if is_so
     ]
+
+
+_OWNER_SERVES = (
+    "DATABASE_URL and DATABASE_OWNER_URL name the same role: it owns the tables, so "
+    "append-only and least privilege are not enforced by the database."
+)
+_OWNER_HINT = "Make a second role and put the owner's address in DATABASE_OWNER_URL."
+_NO_OPERATOR = (
+    "DATABASE_OPERATOR_URL names the serving role or the owner: whoever takes over the API has the "
+    "operators' sessions and rights, or every operator has all of the owner's."
+)
+_OPERATOR_HINT = "Make a third role and put its address in DATABASE_OPERATOR_URL."

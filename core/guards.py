@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from core.grants import operator_role, serving_role
 from core.invariants import Invariant
 
 # Bits of pg_trigger.tgtype.
 _ROW, _BEFORE, _EVENTS = 1, 2, {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
-_TABLE_RIGHTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+_TABLE_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,40 +60,55 @@ def triggers_in_force(room: str, guards: Iterable[Guard]) -> Invariant:
     )
 
 
-def rights_as_listed(room: str, grants: Mapping[str, str]) -> Invariant:
+def rights_as_listed(
+    room: str, grants: Mapping[str, str], operator_grants: Mapping[str, str]
+) -> Invariant:
     """Return the invariant that nobody but the owner may do more than a room's grants list.
 
-    Predefined roles such as ``pg_write_all_data`` hold every right, but nobody logs in as them; a
-    role that was made a member of one is listed under its own name.
+    Others may read, but the two roles of ours only what is listed. Predefined roles such as
+    ``pg_write_all_data`` hold every right, but nobody logs in as them; a role that was made a
+    member of one, or of one of ours, is listed under its own name.
     """
-    tables = ", ".join(f"('{table}')" for table in grants)
-    allowed = ", ".join(f"('{t}', '{what}', '{c}')" for t, what, c in _allowed(grants))
+    lists = [(serving_role(), grants), (operator_role(), operator_grants)]
+    tables = ", ".join(f"('{table}')" for table in {**grants, **operator_grants})
+    allowed = ", ".join(
+        f"({_literal(role)}, '{table}', '{what}', '{column}')"
+        for role, listed in lists
+        for table, what, column in _allowed(listed)
+    )
+    ours = ", ".join(_literal(role) for role, _ in lists)
     rights = ", ".join(f"('{right}')" for right in _TABLE_RIGHTS)
     return Invariant(
         f"{room}-rights-as-listed",
-        f"nobody but the owner may change more in the tables of {room} than is granted",
+        f"nobody but the owner may do more with the tables of {room} than their role is granted",
         f"""
         WITH role AS (
             SELECT oid, rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper
         ), relation AS (
             SELECT c.oid, c.relname, c.relowner FROM (VALUES {tables}) AS listed (name)
             JOIN pg_class c ON c.oid = to_regclass(listed.name)
-        ), allowed (relname, what, attname) AS (VALUES {allowed})
+        ), allowed (rolname, relname, what, attname) AS (VALUES {allowed})
         SELECT role.rolname, c.relname, held.what, '' AS attname
         FROM role JOIN relation c ON c.relowner <> role.oid
         CROSS JOIN (VALUES {rights}) AS held (what)
         WHERE has_table_privilege(role.oid, c.oid, held.what)
-          AND (c.relname, held.what, '') NOT IN (TABLE allowed)
+          AND (held.what <> 'SELECT' OR role.rolname IN ({ours}))
+          AND (role.rolname, c.relname, held.what, '') NOT IN (TABLE allowed)
         UNION ALL
         SELECT role.rolname, c.relname, held.what, a.attname
         FROM role JOIN relation c ON c.relowner <> role.oid
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        CROSS JOIN (VALUES ('INSERT'), ('UPDATE')) AS held (what)
+        CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE')) AS held (what)
         WHERE has_column_privilege(role.oid, c.oid, a.attnum, held.what)
+          AND (held.what <> 'SELECT' OR role.rolname IN ({ours}))
           AND NOT has_table_privilege(role.oid, c.oid, held.what)
-          AND (c.relname, held.what, a.attname) NOT IN (TABLE allowed)
-        """,  # noqa: S608 - our own constants
+          AND (role.rolname, c.relname, held.what, a.attname) NOT IN (TABLE allowed)
+        """,  # noqa: S608 - our own constants, and the names of our roles
     )
+
+
+def _literal(role: str) -> str:
+    return "'" + role.replace("'", "''") + "'"
 
 
 def _allowed(grants: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

@@ -1,6 +1,11 @@
 """What must always be true of merchants, keys and stored answers."""
 
-from core.grants import GRANTS
+from core.grants import (
+    DJANGO_GRANTS,
+    GRANTS,
+    OPERATOR_DJANGO_GRANTS,
+    OPERATOR_GRANTS,
+)
 from core.guards import rights_as_listed
 from core.invariants import Invariant
 
@@ -21,5 +26,6 @@ INVARIANTS: list[Invariant] = [
         WHERE status >= 500 OR (status < 300) <> (resource_id IS NOT NULL)
         """,
     ),
-    rights_as_listed("core", GRANTS),
+    rights_as_listed("core", GRANTS, OPERATOR_GRANTS),
+    rights_as_listed("django", DJANGO_GRANTS, OPERATOR_DJANGO_GRANTS),
 ]

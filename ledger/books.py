@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection, transaction
 from django.db.models import Q, Sum
 
 from core import db
@@ -99,7 +98,7 @@ def book_all(postings: Sequence[Posting]) -> set[UUID]:
     ordered = sorted(postings, key=lambda posting: posting.id)
     if not ordered:
         return set()
-    if connection.vendor == "postgresql":
+    if db.connection().vendor == "postgresql":
         booked = {header for (header,) in db.rows(sql.POST, sql.params(*ordered))}
     else:
         booked = {posting.id for posting in ordered if portable.book(posting)}
@@ -115,7 +114,7 @@ def remember_accounts(posting: Posting) -> None:
     """Spare later statements these accounts, once the current transaction has committed."""
     unknown = {account.id for account in posting.accounts()} - sql.known_accounts
     if unknown:
-        transaction.on_commit(lambda: _remember(unknown))
+        db.after_commit(lambda: _remember(unknown))
 
 
 def _remember(account_ids: set[UUID]) -> None:

@@ -1,4 +1,4 @@
-"""What the serving role may do with the books: read them, and add to them.
+"""What may be done with the books: the serving role reads and adds, the operator reads.
 
 Column grants that leave out ``xid`` would also refuse Django's own INSERT, which names every
 column; a trigger overwrites the value instead (migration 0002).
@@ -10,3 +10,5 @@ GRANTS: dict[str, str] = {
     "ledger_transfer": "SELECT, INSERT",
     "ledger_entries": "SELECT",
 }
+
+OPERATOR_GRANTS: dict[str, str] = dict.fromkeys(GRANTS, "SELECT")

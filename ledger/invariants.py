@@ -1,7 +1,9 @@
 """What must always be true of the books; `manage.py verify` asks each of these."""
 
+from core.guards import rights_as_listed
 from core.invariants import Invariant
 from ledger.accounts import CHART
+from ledger.grants import GRANTS, OPERATOR_GRANTS
 
 CHART_ROWS = ", ".join(
     f"('{code}', {str(line.is_debit_normal).lower()})" for code, line in CHART.items()
@@ -166,23 +168,7 @@ GUARDS = [
            OR actual.tgqual IS NOT NULL OR actual.tgattr <> ''
         """,  # noqa: S608 - our own constants
     ),
-    # Predefined roles such as pg_write_all_data hold every right, but nobody logs in as them; a
-    # role that was made a member of one is listed under its own name.
-    Invariant(
-        "ledger-rights-append-only",
-        "nobody but the owner may change, delete or truncate what is in the books",
-        """
-        SELECT role.rolname, c.relname, right_to.what
-        FROM pg_roles role
-        CROSS JOIN pg_class c
-        CROSS JOIN (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS right_to (what)
-        WHERE c.oid IN (to_regclass('ledger_account'), to_regclass('ledger_transaction'),
-                        to_regclass('ledger_transfer'))
-          AND role.rolcanlogin AND NOT role.rolsuper AND role.oid <> c.relowner
-          AND (has_table_privilege(role.oid, c.oid, right_to.what)
-               OR right_to.what = 'UPDATE' AND has_any_column_privilege(role.oid, c.oid, 'UPDATE'))
-        """,
-    ),
+    rights_as_listed("ledger", GRANTS, OPERATOR_GRANTS),
 ]
 
 INVARIANTS: list[Invariant] = [*SUMS, *RESOLUTIONS, *SHAPE, *GUARDS]

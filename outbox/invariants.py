@@ -2,7 +2,7 @@
 
 from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
-from outbox.grants import GRANTS
+from outbox.grants import GRANTS, OPERATOR_GRANTS
 
 _REFUSE = "outbox_refuse"
 GUARDS = [
@@ -76,5 +76,5 @@ INVARIANTS: list[Invariant] = [
         quiescent=True,
     ),
     triggers_in_force("outbox", GUARDS),
-    rights_as_listed("outbox", GRANTS),
+    rights_as_listed("outbox", GRANTS, OPERATOR_GRANTS),
 ]

@@ -1,6 +1,6 @@
-"""What the serving role may do with the tables of this room."""
+"""What the serving role and the operator may do with the tables of this room."""
 
-GRANTS = {
+GRANTS: dict[str, str] = {
     "payments_payment": "SELECT, INSERT, UPDATE (status, amount_captured, amount_refund_held,"
     " amount_overdrawn, amount_refunded, failure_code, failure_message, outcome_unknown_since,"
     " needs_review, review_reason, review_operation, version, updated_at)",
@@ -12,5 +12,12 @@ GRANTS = {
     " currency, code, detail)",
     "payments_notice": "SELECT, INSERT",
     "payments_statuschange": "SELECT, INSERT",
+    "payments_event": "SELECT, INSERT",
+}
+# A status is the facts' to change, never a person's.
+OPERATOR_GRANTS: dict[str, str] = {
+    **dict.fromkeys(GRANTS, "SELECT"),
+    "payments_payment": "SELECT, UPDATE (needs_review, review_reason, review_operation,"
+    " updated_at)",
     "payments_event": "SELECT, INSERT",
 }

@@ -6,7 +6,7 @@ from typing import Any
 from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
 from payments import fact_invariants, money_invariants, transaction_invariants
-from payments.grants import GRANTS
+from payments.grants import GRANTS, OPERATOR_GRANTS
 from payments.states import MOVES, REFUND_MOVES
 
 _REFUSE = "payments_refuse"
@@ -173,5 +173,5 @@ INVARIANTS: list[Invariant] = [
     *money_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,
     triggers_in_force("payments", GUARDS),
-    rights_as_listed("payments", GRANTS),
+    rights_as_listed("payments", GRANTS, OPERATOR_GRANTS),
 ]

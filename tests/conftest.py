@@ -28,25 +28,33 @@ def pytest_unconfigure() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database, by its addresses."""
+    """One database; ``env`` is what a process needs in its environment to use it."""
 
     name: str
-    url: str
-    owner_url: str
+    env: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        """Return the address of the serving role."""
+        return self.env["DATABASE_URL"]
+
+    @property
+    def owner_url(self) -> str:
+        """Return the address of the owner."""
+        return self.env["DATABASE_OWNER_URL"]
+
+    @property
+    def operator_url(self) -> str:
+        """Return the address of the operator."""
+        return self.env["DATABASE_OPERATOR_URL"]
 
     def connect(self, *, owner: bool = False) -> Connection:
         """Open a second connection; its transactions are the test's to end."""
         return servers.connect(self.owner_url if owner else self.url)
 
-    @property
-    def env(self) -> dict[str, str]:
-        """What a process needs in its environment to use this database."""
-        return {"DATABASE_URL": self.url, "DATABASE_OWNER_URL": self.owner_url}
-
 
 def _database(name: str) -> Database:
-    databases = servers.DATABASES
-    return Database(name, databases.url(name), databases.url(name, owner=True))
+    return Database(name, servers.DATABASES.env(name))
 
 
 @pytest.fixture(scope="session")
@@ -64,10 +72,10 @@ def _no_cache_outlives_its_test() -> Iterator[None]:
 def _use(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     # `connections.settings` is what every thread's connection is made from.
     connections.close_all()
-    monkeypatch.setitem(connections.settings["default"], "NAME", database.name)
-    monkeypatch.setattr(settings, "DATABASE_URL", database.url)
-    monkeypatch.setattr(settings, "DATABASE_OWNER_URL", database.owner_url)
+    for alias in connections.settings:
+        monkeypatch.setitem(connections.settings[alias], "NAME", database.name)
     for key, value in database.env.items():
+        monkeypatch.setattr(settings, key, value)
         monkeypatch.setenv(key, value)
     forget()
 
@@ -87,13 +95,21 @@ def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> G
 @pytest.fixture
 def owner(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """Connect to the test's database as the owner of its tables; what is not committed goes."""
-    own = "committed_db" in request.fixturenames
-    database = request.getfixturevalue("committed_db") if own else _shared(request)
-    with closing(database.connect(owner=True)) as connection:
+    with closing(servers.connect(_of(request).owner_url)) as connection:
         yield connection
 
 
-def _shared(request: pytest.FixtureRequest) -> Database:
+@pytest.fixture
+def operator(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """Connect to the test's database as the operator; what is not committed goes."""
+    with closing(servers.connect(_of(request).operator_url)) as connection:
+        yield connection
+
+
+def _of(request: pytest.FixtureRequest) -> Database:
+    if "committed_db" in request.fixturenames:
+        database: Database = request.getfixturevalue("committed_db")
+        return database
     request.getfixturevalue("django_db_setup")
     return _database(servers.DATABASES.shared)
 

@@ -20,7 +20,7 @@ from psycopg2.sql import SQL, Identifier
 from config.stack import ports, processes
 from config.stack.broker import Broker
 from config.stack.postgres import Cluster
-from config.stack.roles import Role, connect_autocommit, ensure_database, ensure_roles
+from config.stack.roles import Role, Roles, connect_autocommit, ensure_database, ensure_roles
 
 ROOT = Path(__file__).resolve().parent.parent
 # A test that waits for a lock this long has a deadlock, and should say so.
@@ -36,7 +36,7 @@ FAST = {
 
 
 class TestDatabases:
-    """Two roles, a migrated template, and clones of it."""
+    """Three roles, a migrated template, and clones of it."""
 
     __test__ = False
 
@@ -46,8 +46,11 @@ class TestDatabases:
         name = f"test_pay_{secrets.token_hex(4)}"
         self.template = name
         self.shared = f"{name}_shared"
-        self.owner = Role(f"{name}_owner", secrets.token_hex(16))
-        self.serving = Role(f"{name}_app", secrets.token_hex(16))
+        self.roles = Roles(
+            owner=Role(f"{name}_owner", secrets.token_hex(16)),
+            serving=Role(f"{name}_app", secrets.token_hex(16)),
+            operator=Role(f"{name}_operator", secrets.token_hex(16)),
+        )
         self._cluster: Cluster | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._clones = 0
@@ -60,14 +63,20 @@ class TestDatabases:
         return self.given or (self._cluster.url() if self._cluster else "")
 
     def url(self, database: str, *, owner: bool = False) -> str:
-        role = self.owner if owner else self.serving
+        role = self.roles.owner if owner else self.roles.serving
         return role.url(self.admin_url, database)
 
     def env(self, database: str) -> dict[str, str]:
         return {
             "DATABASE_URL": self.url(database),
             "DATABASE_OWNER_URL": self.url(database, owner=True),
+            "DATABASE_OPERATOR_URL": self.roles.operator.url(self.admin_url, database),
         }
+
+    def with_names(self, sql: str) -> str:
+        """Return the statement with the names of the roles in it."""
+        named = sql.replace("{serving}", self.roles.serving.name)
+        return named.replace("{operator}", self.roles.operator.name)
 
     def start(self) -> None:
         """Start the server if it is ours, make the roles, migrate the template, clone it."""
@@ -77,8 +86,8 @@ class TestDatabases:
             self._process = processes.start(program, self.folder / "postgres.log")
             self._cluster.wait_ready(self._process)
         with closing(self._admin()) as admin:
-            ensure_roles(admin, self.owner, self.serving)
-            ensure_database(admin, self.template, self.owner, self.serving)
+            ensure_roles(admin, self.roles)
+            ensure_database(admin, self.template, self.roles)
         self._migrate()
         self.clone(self.shared)
 
@@ -105,10 +114,10 @@ class TestDatabases:
     def clone(self, name: str) -> None:
         with closing(self._admin()) as admin, admin.cursor() as cursor:
             create = SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
-            names = map(Identifier, (name, self.template, self.owner.name))
+            names = map(Identifier, (name, self.template, self.roles.owner.name))
             cursor.execute(create.format(*names))
             # A clone inherits no grants on the database itself.
-            ensure_database(admin, name, self.owner, self.serving)
+            ensure_database(admin, name, self.roles)
 
     def drop(self, name: str) -> None:
         with closing(self._admin()) as admin, admin.cursor() as cursor:
@@ -126,7 +135,7 @@ class TestDatabases:
         for name in (self.shared, self.template):
             self.drop(name)
         with closing(self._admin()) as admin, admin.cursor() as cursor:
-            for role in (self.serving, self.owner):
+            for role in (self.roles.operator, self.roles.serving, self.roles.owner):
                 cursor.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(role.name)))
 
 

@@ -1,5 +1,6 @@
-"""What the serving role may do with the tables of this room."""
+"""What the serving role and the operator may do with the tables of this room."""
 
-GRANTS = {
+GRANTS: dict[str, str] = {
     "webhooks_providerevent": "SELECT, INSERT, UPDATE (applied_at, parked_at, parked_reason)",
 }
+OPERATOR_GRANTS: dict[str, str] = {"webhooks_providerevent": "SELECT"}

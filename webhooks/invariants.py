@@ -2,7 +2,7 @@
 
 from core.guards import rights_as_listed
 from core.invariants import Invariant
-from webhooks.grants import GRANTS
+from webhooks.grants import GRANTS, OPERATOR_GRANTS
 
 INVARIANTS: list[Invariant] = [
     Invariant(
@@ -53,5 +53,5 @@ INVARIANTS: list[Invariant] = [
            OR applied_at IS NOT NULL AND parked_at IS NOT NULL
         """,
     ),
-    rights_as_listed("webhooks", GRANTS),
+    rights_as_listed("webhooks", GRANTS, OPERATOR_GRANTS),
 ]

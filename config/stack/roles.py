@@ -1,4 +1,4 @@
-"""Makes the two roles and the database (ADR 0003): one owns the tables, one serves requests."""
+"""Makes the roles and the database: one owns, one serves (ADR 0003), one operates (ADR 0011)."""
 
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -8,10 +8,12 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.sql import SQL, Identifier, Literal
 
 # What a request may take before PostgreSQL ends it: a stuck process must not hold its locks.
-SERVING_LIMITS = {
+# Compiling a plan costs more than any statement of ours gains by it.
+LIMITS = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "10s",
     "statement_timeout": "30s",
+    "jit": "off",
 }
 SINCE_17 = {"transaction_timeout": "30s"}
 VERSION_17 = 170_000
@@ -28,6 +30,13 @@ class Role:
         place = parts.netloc.rpartition("@")[2]
         netloc = f"{self.name}:{quote(self.password, safe='')}@{place}"
         return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    owner: Role
+    serving: Role
+    operator: Role
 
 
 def connect_autocommit(url: str) -> Connection:
@@ -50,22 +59,24 @@ def ensure_role(admin: Connection, role: Role, limits: dict[str, str]) -> None:
             cursor.execute(statement.format(name, Identifier(setting), Literal(value)))
 
 
-def ensure_roles(admin: Connection, owner: Role, serving: Role) -> None:
-    """Make both roles; the serving one with its limits."""
+def ensure_roles(admin: Connection, roles: Roles) -> None:
+    """Make the roles; those that answer requests with their limits."""
     newer = SINCE_17 if admin.server_version >= VERSION_17 else {}
-    ensure_role(admin, owner, {})
-    ensure_role(admin, serving, {**SERVING_LIMITS, **newer})
+    ensure_role(admin, roles.owner, {})
+    for role in (roles.serving, roles.operator):
+        ensure_role(admin, role, {**LIMITS, **newer})
 
 
-def ensure_database(admin: Connection, name: str, owner: Role, serving: Role) -> None:
-    """Make the database if it is missing: the owner's, open to the serving role, to nobody else."""
-    database = Identifier(name)
+def ensure_database(admin: Connection, name: str, roles: Roles) -> None:
+    """Make the database if it is missing: the owner's, open to the other roles, to nobody else."""
+    database, owner = Identifier(name), Identifier(roles.owner.name)
     with admin.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if cursor.fetchone() is None:
-            cursor.execute(SQL("GRANT {} TO CURRENT_USER").format(Identifier(owner.name)))
+            cursor.execute(SQL("GRANT {} TO CURRENT_USER").format(owner))
             create = SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0")
-            cursor.execute(create.format(database, Identifier(owner.name)))
+            cursor.execute(create.format(database, owner))
         cursor.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
         allow = SQL("GRANT CONNECT ON DATABASE {} TO {}")
-        cursor.execute(allow.format(database, Identifier(serving.name)))
+        for role in (roles.serving, roles.operator):
+            cursor.execute(allow.format(database, Identifier(role.name)))

@@ -9,7 +9,7 @@ from config.stack import ports
 from config.stack.broker import Broker
 from config.stack.postgres import Cluster
 from config.stack.problem import StackProblem
-from config.stack.roles import Role
+from config.stack.roles import Role, Roles
 from config.stack.state import Folder, Keys, write_private
 
 DATABASE = "pay"
@@ -26,8 +26,7 @@ class Plan:
     port: int
     cluster: Cluster | None
     broker: Broker | None
-    owner: Role
-    serving: Role
+    roles: Roles
 
     @property
     def url(self) -> str:
@@ -44,11 +43,14 @@ def make_plan(folder: Folder) -> Plan:
     cluster = None if os.environ.get("DATABASE_URL") else _cluster(folder, keys)
     broker = None if os.environ.get("REDIS_URL") else _broker(folder, keys)
     folder.remember_ports(cluster.port if cluster else 0, broker.port if broker else 0)
-    owner = Role("pay_owner", keys.owner_password)
-    serving = Role("pay_app", keys.serving_password)
+    roles = Roles(
+        owner=Role("pay_owner", keys.owner_password),
+        serving=Role("pay_app", keys.serving_password),
+        operator=Role("pay_operator", keys.operator_password),
+    )
     port = _web_port()
     values = {
-        **_databases(cluster, owner, serving),
+        **_databases(cluster, roles),
         "REDIS_URL": broker.url if broker else os.environ["REDIS_URL"],
         "MOCK_DB": str(folder.root / "mock.sqlite3"),
         "MOCK_WEBHOOK_SECRET": keys.webhook_secret,
@@ -59,7 +61,7 @@ def make_plan(folder: Folder) -> Plan:
     }
     given = {key: os.environ[key] for key in values if os.environ.get(key)}
     host = os.environ.get("HOST") or ports.LOOPBACK
-    return Plan({**values, **given}, host, port, cluster, broker, owner, serving)
+    return Plan({**values, **given}, host, port, cluster, broker, roles)
 
 
 def _cluster(folder: Folder, keys: Keys) -> Cluster:
@@ -78,17 +80,19 @@ def _web_port() -> int:
     return int(raw)
 
 
-def _databases(cluster: Cluster | None, owner: Role, serving: Role) -> dict[str, str]:
+def _databases(cluster: Cluster | None, roles: Roles) -> dict[str, str]:
     if cluster is None:
         given = os.environ["DATABASE_URL"]
         return {
             "DATABASE_URL": given,
             "DATABASE_OWNER_URL": os.environ.get("DATABASE_OWNER_URL") or given,
+            "DATABASE_OPERATOR_URL": os.environ.get("DATABASE_OPERATOR_URL") or given,
         }
     admin = cluster.url(database=DATABASE)
     return {
-        "DATABASE_URL": serving.url(admin, DATABASE),
-        "DATABASE_OWNER_URL": owner.url(admin, DATABASE),
+        "DATABASE_URL": roles.serving.url(admin, DATABASE),
+        "DATABASE_OWNER_URL": roles.owner.url(admin, DATABASE),
+        "DATABASE_OPERATOR_URL": roles.operator.url(admin, DATABASE),
         "DATABASE_ADMIN_URL": admin,
     }
 

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import psutil
@@ -27,6 +27,7 @@ class Keys:
     serving_password: str
     secret_key: str
     webhook_secret: str
+    operator_password: str
     postgres_port: int = 0
     broker_port: int = 0
 
@@ -76,13 +77,15 @@ class Folder:
         return handle
 
     def keys(self) -> Keys:
-        """Return the keys of this folder, made at the first call."""
+        """Return the keys of this folder; what it has none of yet is made and kept."""
         path = self.root / "keys.json"
+        kept = {}
         with contextlib.suppress(FileNotFoundError):
-            return Keys(**json.loads(path.read_text(encoding="ascii")))
-        made = [secrets.token_hex(24) for _ in range(5)]
-        keys = Keys(made[0], made[1], made[2], made[3], made[4])
-        write_private(path, json.dumps(asdict(keys)))
+            kept = json.loads(path.read_text(encoding="ascii"))
+        made = {field.name: secrets.token_hex(24) for field in fields(Keys) if field.type is str}
+        keys = Keys(**{**made, **kept})
+        if made.keys() - kept.keys():
+            write_private(path, json.dumps(asdict(keys)))
         return keys
 
     def remember_ports(self, postgres: int, broker: int) -> None:

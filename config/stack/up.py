@@ -53,8 +53,8 @@ def start_servers(supervisor: Supervisor, plan: Plan) -> None:
         cluster.initialise()
         cluster.wait_ready(supervisor.start(cluster.program()))
         with closing(connect_autocommit(cluster.url())) as admin:
-            ensure_roles(admin, plan.owner, plan.serving)
-            ensure_database(admin, settings.DATABASE, plan.owner, plan.serving)
+            ensure_roles(admin, plan.roles)
+            ensure_database(admin, settings.DATABASE, plan.roles)
     if broker and broker_process:
         broker.wait_ready(broker_process)
 

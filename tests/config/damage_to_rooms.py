@@ -76,7 +76,7 @@ OF_WEBHOOKS = {
         Damage("UPDATE webhooks_providerevent SET parked_at = now(), parked_reason = 'both'"),
     ],
 }
-# These need no other state than the catalogue's; {serving} is the role that serves.
+# These need no other state than the catalogue's; {serving} and {operator} are our roles.
 OF_TRIGGERS = {
     "payments-triggers-in-force": [
         "ALTER TABLE payments_payment DISABLE TRIGGER payments_payment_legal_move",
@@ -100,11 +100,30 @@ OF_RIGHTS = {
         "GRANT UPDATE (amount) ON payments_payment TO {serving}",
         "GRANT DELETE ON payments_notice TO PUBLIC",
         "GRANT TRUNCATE ON payments_attempt TO {serving}",
+        "GRANT UPDATE (status) ON payments_payment TO {operator}",
+        "GRANT UPDATE (outcome) ON payments_attempt TO {operator}",
+        "GRANT INSERT ON payments_statuschange TO {operator}",
     ],
-    "outbox-rights-as-listed": ["GRANT DELETE ON outbox_lapse TO {serving}"],
+    "outbox-rights-as-listed": [
+        "GRANT DELETE ON outbox_lapse TO {serving}",
+        "GRANT DELETE ON outbox_message TO {operator}",
+        "GRANT UPDATE (failures) ON outbox_message TO {operator}",
+    ],
     "webhooks-rights-as-listed": [
         "GRANT UPDATE (content) ON webhooks_providerevent TO {serving}",
         "GRANT DELETE ON webhooks_providerevent TO {serving}",
+        "GRANT UPDATE (parked_at) ON webhooks_providerevent TO {operator}",
     ],
-    "core-rights-as-listed": ["GRANT UPDATE (body) ON core_idempotencyrecord TO {serving}"],
+    "core-rights-as-listed": [
+        "GRANT UPDATE (body) ON core_idempotencyrecord TO {serving}",
+        "GRANT SELECT (body) ON core_idempotencyrecord TO {operator}",
+        "GRANT SELECT ON core_apikey TO {operator}",
+        "GRANT UPDATE (scopes) ON core_apikey TO {operator}",
+    ],
+    "django-rights-as-listed": [
+        "GRANT SELECT ON auth_user TO {serving}",
+        "GRANT SELECT (session_data) ON django_session TO {serving}",
+        "GRANT DELETE ON auth_user TO {operator}",
+        "GRANT UPDATE ON django_admin_log TO {operator}",
+    ],
 }

@@ -106,7 +106,7 @@ def test_damage_is_found_by_its_invariant(sandbox: Connection, name: str, damage
 
 @pytest.mark.parametrize(("name", "sql"), IN_CATALOGUE)
 def test_a_guard_taken_away_is_found(sandbox: Connection, name: str, sql: str) -> None:
-    run(sandbox, sql.replace("{serving}", servers.DATABASES.serving.name))
+    run(sandbox, servers.DATABASES.with_names(sql))
 
     assert broken(sandbox) == {name}
 

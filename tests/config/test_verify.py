@@ -164,7 +164,7 @@ class TestAsking:
 
 def manage(database: Path, *args: str) -> "subprocess.CompletedProcess[str]":
     env = {**os.environ, "DATABASE_URL": f"sqlite:///{database}", "DEBUG": "1"}
-    env["DATABASE_OWNER_URL"] = env["DATABASE_URL"]
+    env["DATABASE_OWNER_URL"] = env["DATABASE_OPERATOR_URL"] = env["DATABASE_URL"]
     command: list[Any] = [sys.executable, "manage.py", *args]
     return subprocess.run(
         command, cwd=settings.BASE_DIR, env=env, capture_output=True, text=True, check=False

@@ -75,8 +75,7 @@ class Stack:
             "DJANGO_SETTINGS_MODULE": "tests.crash.settings",
             **self._env,
         }
-        owner, serving = self.databases.owner, self.databases.serving
-        return Plan(values, LOOPBACK, self.port, None, self.broker, owner, serving)
+        return Plan(values, LOOPBACK, self.port, None, self.broker, self.databases.roles)
 
     # Processes
 

@@ -115,11 +115,12 @@ DAMAGE: dict[str, list[str]] = {
         ALTER TABLE ledger_transfer ENABLE ALWAYS TRIGGER ledger_transfer_keeps_rows
         """,
     ],
-    "ledger-rights-append-only": [
+    "ledger-rights-as-listed": [
         "GRANT UPDATE ON ledger_transfer TO {serving}",
         "GRANT UPDATE (amount) ON ledger_transfer TO {serving}",
         "GRANT DELETE ON ledger_transaction TO PUBLIC",
         "GRANT TRUNCATE ON ledger_account TO {serving}",
+        "GRANT INSERT ON ledger_transfer TO {operator}",
     ],
 }
 CASES = [(name, damage) for name, damages in DAMAGE.items() for damage in damages]
@@ -166,7 +167,7 @@ class TestDamage:
         self, committed_db: Database, owner: Connection, ask: Any, name: str, damage: str
     ) -> None:
         book_sales()
-        statement = damage.replace("{serving}", servers.DATABASES.serving.name)
+        statement = servers.DATABASES.with_names(damage)
         if not name.startswith(("ledger-triggers", "ledger-rights")):
             ask(owner, OPEN)
         assert ask(owner, BY_NAME[name].sql) == []
@@ -178,8 +179,8 @@ class TestDamage:
 
 def test_rights_through_a_group_are_found(django_db_setup: None, ask: Any) -> None:
     group = Identifier(f"group_{uuid4().hex[:12]}")
-    serving = servers.DATABASES.serving.name
-    rights = BY_NAME["ledger-rights-append-only"].sql
+    serving = servers.DATABASES.roles.serving.name
+    rights = BY_NAME["ledger-rights-as-listed"].sql
     shared = urlsplit(servers.DATABASES.admin_url)._replace(path=servers.DATABASES.shared)
     with closing(servers.connect(urlunsplit(shared))) as superuser:
         ask(superuser, SQL("CREATE ROLE {}").format(group))
@@ -190,4 +191,4 @@ def test_rights_through_a_group_are_found(django_db_setup: None, ask: Any) -> No
         after = ask(superuser, rights)
 
     assert before == []
-    assert after == [(serving, "ledger_transfer", "DELETE")]
+    assert after == [(serving, "ledger_transfer", "DELETE", "")]

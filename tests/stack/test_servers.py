@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg2
@@ -17,7 +18,9 @@ from config.stack import ports, processes
 from config.stack.broker import Broker
 from config.stack.postgres import Cluster, find_binaries
 from config.stack.problem import StackProblem
-from config.stack.roles import Role, connect_autocommit, ensure_database, ensure_roles
+from config.stack.roles import Role, Roles, connect_autocommit, ensure_database, ensure_roles
+
+ROLES = Roles(Role("pay_owner", "o"), Role("pay_app", "a"), Role("pay_operator", "p"))
 
 
 @pytest.fixture
@@ -89,26 +92,38 @@ class TestACluster:
         with pytest.raises(StackProblem, match="PostgreSQL ended with code 1"), running(cluster):
             pass
 
-    def test_bounds_what_the_serving_role_may_hold(self, cluster):
-        owner, serving = Role("pay_owner", "o"), Role("pay_app", "a")
+    def test_bounds_what_those_who_answer_requests_may_hold(self, cluster):
+        cluster.settings["jit"] = "on"
         cluster.initialise()
         with running(cluster), closing(connect_autocommit(cluster.url())) as admin:
-            ensure_roles(admin, owner, serving)
-            ensure_database(admin, "pay", owner, serving)
-            url = serving.url(cluster.url(), "pay")
+            ensure_roles(admin, ROLES)
+            ensure_database(admin, "pay", ROLES)
 
-            assert ask(url, "SHOW transaction_timeout") == [("30s",)]
-            assert ask(url, "SHOW jit") == [("off",)]
+            for role in (ROLES.serving, ROLES.operator):
+                url = role.url(cluster.url(), "pay")
+                assert ask(url, "SHOW transaction_timeout") == [("30s",)]
+                assert ask(url, "SHOW jit") == [("off",)]
 
     def test_can_be_prepared_twice(self, cluster):
-        owner, serving = Role("pay_owner", "o"), Role("pay_app", "a")
         cluster.initialise()
         with running(cluster), closing(connect_autocommit(cluster.url())) as admin:
             for _ in range(2):
-                ensure_roles(admin, owner, serving)
-                ensure_database(admin, "pay", owner, serving)
+                ensure_roles(admin, ROLES)
+                ensure_database(admin, "pay", ROLES)
 
-            assert ask(owner.url(cluster.url(), "pay"), "SELECT 1") == [(1,)]
+            assert ask(ROLES.owner.url(cluster.url(), "pay"), "SELECT 1") == [(1,)]
+
+    def test_opens_a_database_of_old_to_a_role_that_is_new(self, cluster):
+        cluster.initialise()
+        with running(cluster), closing(connect_autocommit(cluster.url())) as admin:
+            ensure_roles(admin, ROLES)
+            ensure_database(admin, "pay", ROLES)
+            later = replace(ROLES, operator=Role("pay_later", "l"))
+
+            ensure_roles(admin, later)
+            ensure_database(admin, "pay", later)
+
+            assert ask(later.operator.url(cluster.url(), "pay"), "SELECT 1") == [(1,)]
 
 
 class TestTheBinaries:

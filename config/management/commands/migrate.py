@@ -1,4 +1,4 @@
-"""Django's ``migrate``, and the serving role's rights after it."""
+"""Django's ``migrate``, and the rights of the other roles after it."""
 
 from typing import Any
 
@@ -16,4 +16,4 @@ class Command(migrate.Command):
         connection = connections[options["database"]]
         granted = apply_grants(connection, partial=bool(options["app_label"]))
         if granted and options["verbosity"] >= 1:
-            self.stdout.write("  Granted the serving role its rights.")
+            self.stdout.write("  Granted the serving role and the operator their rights.")
