@@ -15,9 +15,9 @@ from django.http import HttpResponse
 from rest_framework.exceptions import AuthenticationFailed
 
 from core import auth, idempotency
-from core.db import row_dicts
 from core.ids import uuid7
 from core.logging import bind
+from core.prepared import Prepared
 from ledger import books
 from ledger import sql as ledger_sql
 from outbox.staging import INSERT_MESSAGE, message_params
@@ -28,7 +28,9 @@ from payments.representation import payment_members, to_json
 
 _NOW = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
-_CREATE = f"""
+_CREATE = Prepared(
+    "create_payment",
+    f"""
     WITH entitled AS (
         SELECT k.scopes @> %(scopes)s::jsonb AND k.scopes <@ %(scopes)s::jsonb
                AND m.default_gateway = %(default_gateway)s AS as_remembered
@@ -78,7 +80,8 @@ _CREATE = f"""
     FROM (SELECT) AS always
     LEFT JOIN entitled ON true LEFT JOIN lock ON true LEFT JOIN record ON true
     LEFT JOIN known ON true
-"""  # noqa: S608 - the parts are constants
+    """,  # noqa: S608 - the parts are constants
+)
 
 
 def create_payment(
@@ -96,7 +99,7 @@ def create_payment(
     work = lane(OperationKind.CHARGE, payment.gateway)
     posting = bookkeeping.created(payment)
     params = _params(claim, payment, trace, work)
-    (found,) = row_dicts(_CREATE, params | ledger_sql.params(posting))
+    found = _CREATE.row(params | ledger_sql.params(posting))
     _check_key(key_digest, as_remembered=found["as_remembered"])
     if found["created"] is not None:
         books.remember_accounts(posting)

@@ -13,7 +13,9 @@ LIMITS = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "10s",
     "statement_timeout": "30s",
+    # Nothing we ask is large enough to be worth compiling, or planning again for other values.
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
 }
 SINCE_17 = {"transaction_timeout": "30s"}
 VERSION_17 = 170_000
