@@ -124,7 +124,7 @@ def database(url: str) -> dict[str, Any]:
         message = "DATABASE_URL must start with postgresql:// or sqlite://"
         raise ImproperlyConfigured(message)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "core.postgresql",
         "NAME": unquote(parts.path[1:]),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
