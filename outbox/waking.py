@@ -20,8 +20,12 @@ TIMEOUT_SECONDS = 0.05
 # After a failure nobody else pays the time-out for a while.
 PAUSE_SECONDS = 1.0
 _HINTS_MAX = 100
+# A dispatcher that was just woken polls again by itself within about twice this.
+HINT_EVERY_SECONDS = 0.005
 
 _quiet_until = 0.0
+_hinted: dict[str, float] = {}
+process_caches.append(_hinted.clear)
 
 
 @lru_cache(maxsize=1)
@@ -40,8 +44,10 @@ process_caches.append(_client.cache_clear)
 def wake(lane: str) -> None:
     """Hint that this lane has a message that is due now; call it after the commit."""
     global _quiet_until  # noqa: PLW0603 - a process-wide pause
-    if time.monotonic() < _quiet_until:
+    now = time.monotonic()
+    if now < _quiet_until or now < _hinted.get(lane, 0.0):
         return
+    _hinted[lane] = now + HINT_EVERY_SECONDS
     try:
         with _client().pipeline(transaction=False) as pipe:
             pipe.lpush(HINTS, lane)

@@ -111,6 +111,15 @@ class TestAHint:
 
         assert loop.publisher.next_hint(1) == "charge:new"
 
+    def test_is_given_once_for_many_messages_of_one_moment(self, broker, monkeypatch):
+        monkeypatch.setattr(waking, "_quiet_until", 0.0)
+        monkeypatch.setattr(waking, "HINT_EVERY_SECONDS", 60.0)
+        for lane in ("charge:new", "charge:new", "refund:new", "charge:new"):
+            waking.wake(lane)
+
+        hints = [hint.decode() for hint in broker.lrange(waking.HINTS, 0, -1)]
+        assert sorted(hints) == ["charge:new", "refund:new"]
+
     def test_is_dropped_without_a_broker(self, settings, monkeypatch):
         monkeypatch.setattr(waking, "_quiet_until", 0.0)
         settings.REDIS_URL = NOWHERE
