@@ -90,9 +90,7 @@ class PaymentViewSet(ModelViewSet[Payment]):
     @action(detail=True, methods=["post"])
     def refund(self, request: Request, pk: UUID) -> HttpResponse:
         """Refund a payment: a part under an Idempotency-Key, or all that is left."""
-        form = RefundWrite(data=request.data)
-        form.is_valid(raise_exception=True)
-        asked = {"amount": None, "reason": "", **form.validated_data}
+        asked = {"amount": None, "reason": "", **RefundWrite.checked(request.data)}
         bind(payment_id=str(pk))
         work: list[str] = []
 
@@ -115,9 +113,7 @@ def _created(request: Request) -> tuple[HttpResponse, str]:
     """Create what is asked, as the key is known; return the answer and the lane that has work."""
     principal = principal_of(request)
     claim = idempotency.claim(request, principal, request.data)
-    form = PaymentWrite(data=request.data)
-    form.is_valid(raise_exception=True)
-    asked = {"gateway": principal.default_gateway, **form.validated_data}
+    asked = {"gateway": principal.default_gateway, **PaymentWrite.checked(request.data)}
     if not registry.is_configured(asked["gateway"]):
         return _answered_before(claim), ""
     return create_payment(claim, key_digest=str(request.auth), trace=current("request_id"), **asked)
