@@ -1,0 +1,1 @@
+"""What all the pages of the operators' desk have in common; each room's ``admin.py`` uses it."""
