@@ -1,0 +1,21 @@
+"""The desk's pages of this room, and of the outbox, whose messages are about its operations."""
+
+from django.contrib import admin
+
+from ledger.admin import SOURCES
+from outbox.models import Message
+from payments.desk.messages import MessagePages
+from payments.desk.payments import OperationPages, PaymentPages, RefundPages
+from payments.desk.records import AttemptPages, EventPages, NoticePages, StatusChangePages
+from payments.models import Attempt, Event, Notice, Operation, Payment, Refund, StatusChange
+
+admin.site.register(Message, MessagePages)
+admin.site.register(Payment, PaymentPages)
+admin.site.register(Refund, RefundPages)
+admin.site.register(Operation, OperationPages)
+admin.site.register(Attempt, AttemptPages)
+admin.site.register(Notice, NoticePages)
+admin.site.register(StatusChange, StatusChangePages)
+admin.site.register(Event, EventPages)
+
+SOURCES.update(payment="payments_payment", refund="payments_refund")

@@ -1,0 +1,1 @@
+"""The operators' pages about payments and the messages that carry them out."""

@@ -1,0 +1,210 @@
+"""The pages of payments, refunds and operations."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from core.desk import words
+from core.desk.lists import View
+from core.desk.pages import ROWS_MAX, Section, Shown, section
+from payments.desk import trail
+from payments.desk.finding import messages_of
+from payments.models import Event, Operation, Payment, Refund
+
+# What rooms above this one have to say of a payment and its operations.
+MORE: list[Callable[[Payment, list[UUID]], Section]] = []
+
+
+class Attention(View):
+    """Payments that somebody should look at, or all of them."""
+
+    title = "view"
+    parameter_name = "view"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the views; each but the first has a partial index."""
+        return [("all", "newest"), ("review", "needs review"), ("unknown", "outcome unknown")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        match self.value():
+            case "review":
+                return queryset.filter(needs_review=True)
+            case "unknown":
+                return queryset.filter(outcome_unknown_since__isnull=False)
+        return queryset
+
+
+class Statused(Shown):
+    """Rows that have an amount and a status."""
+
+    @admin.display(description="status")
+    def state(self, row: Any) -> Any:
+        """Return the status on its colour."""
+        return words.tinted(row.status, trail.STATUS_TONES)
+
+    @admin.display(description="amount")
+    def money(self, row: Any) -> str:
+        """Return the amount with its currency."""
+        return words.amount(row.amount, row.currency)
+
+    @admin.display(description="created")
+    def created(self, row: Any) -> str:
+        """Return when it was made."""
+        return words.moment(row.created_at)
+
+    def fact(self, row: Any, one: Any) -> Any:
+        """Return what one column says."""
+        return self.state(row) if one.name == "status" else super().fact(row, one)
+
+
+class PaymentPages(Statused):
+    """Payments, and everything that belongs to one."""
+
+    list_display = ("id", "merchant_link", "mode", "state", "money", "gateway", "attention",
+                    "created")  # fmt: skip
+    list_filter = (Attention,)
+    list_select_related = ("merchant",)
+    search_help_text = "The whole id of a payment, or of an operation or refund of it."
+    empty = "No payment is like this."
+    linked = {"review_operation": "payments_operation"}  # noqa: RUF012 - Django's way
+
+    @admin.display(description="merchant")
+    def merchant_link(self, row: Payment) -> Any:
+        """Return whose payment it is."""
+        return words.to(row.merchant, row.merchant.name)
+
+    @admin.display(description="attention")
+    def attention(self, row: Payment) -> Any:
+        """Return why somebody should look, if somebody should."""
+        if row.needs_review:
+            return words.mark("needs review", "bad")
+        return words.mark("unknown", "warn") if row.outcome_unknown_since else words.NOTHING
+
+    def find(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
+        """Return the payment that an id is of, or belongs to."""
+        ids = {wanted}
+        ids |= set(Operation.objects.filter(id=wanted).values_list("payment_id", flat=True))
+        ids |= set(Refund.objects.filter(id=wanted).values_list("payment_id", flat=True))
+        return queryset.filter(pk__in=ids)
+
+    def sections(self, row: Payment) -> list[Section]:
+        """Return everything that belongs to the payment."""
+        operations = list(row.operations.order_by("id")[:ROWS_MAX])
+        refunds = list(row.refunds.order_by("id")[:ROWS_MAX])
+        ids, sources = [one.id for one in operations], [row.id, *(one.id for one in refunds)]
+        return [
+            trail.operations(operations),
+            trail.attempts(ids),
+            refunds_of(refunds),
+            trail.history(payment=row),
+            trail.messages(messages_of(ids), timezone.now()),
+            trail.notices(operation__in=ids),
+            *(more(row, ids) for more in MORE),
+            trail.books(sources),
+            events(sources),
+        ]
+
+
+class RefundPages(Statused):
+    """Refunds, and what carried one out."""
+
+    list_display = ("id", "payment_link", "mode", "state", "money", "created")
+    empty = "Nobody has asked for a refund."
+    search_help_text = "The whole id of a refund, or of its payment."
+    found_by = ("pk", "payment")
+
+    @admin.display(description="payment")
+    def payment_link(self, row: Refund) -> Any:
+        """Return what is refunded."""
+        return words.link("payments_payment", row.payment_id)
+
+    def sections(self, row: Refund) -> list[Section]:
+        """Return what belongs to the refund."""
+        operations = list(Operation.objects.filter(refund=row))
+        ids = [one.id for one in operations]
+        return [
+            trail.operations(operations),
+            trail.attempts(ids),
+            trail.history(refund=row),
+            trail.messages(messages_of(ids), timezone.now()),
+            trail.notices(operation__in=ids),
+            trail.books([row.id]),
+            events([row.id]),
+        ]
+
+
+class OperationPages(Shown):
+    """Operations, and every call that was made for one."""
+
+    list_display = ("id", "payment_link", "kind", "standing", "money", "gateway", "created")
+    empty = "There is no operation yet."
+    search_help_text = "The whole id of an operation, or of its payment."
+    found_by = ("pk", "payment")
+
+    @admin.display(description="payment")
+    def payment_link(self, row: Operation) -> Any:
+        """Return what it belongs to."""
+        return words.link("payments_payment", row.payment_id)
+
+    @admin.display(description="state")
+    def standing(self, row: Operation) -> Any:
+        """Return the state on its colour."""
+        return words.tinted(row.state, trail.STATUS_TONES)
+
+    @admin.display(description="amount")
+    def money(self, row: Operation) -> str:
+        """Return the amount with its currency."""
+        return words.amount(row.amount, row.currency)
+
+    @admin.display(description="created")
+    def created(self, row: Operation) -> str:
+        """Return when it was made."""
+        return words.moment(row.created_at)
+
+    def sections(self, row: Operation) -> list[Section]:
+        """Return what was asked and heard."""
+        return [
+            trail.attempts([row.id]),
+            trail.notices(operation=row),
+            trail.messages(messages_of([row.id]), timezone.now()),
+        ]
+
+
+def refunds_of(found: list[Refund]) -> Section:
+    """Return refunds as a table."""
+    return section(
+        "Refunds",
+        ("Refund", "Status", "Amount", "Reason", "Failure", "Asked"),
+        [
+            (
+                words.to(one),
+                words.tinted(one.status, trail.STATUS_TONES),
+                words.amount(one.amount, one.currency),
+                words.said(one.reason),
+                words.said(one.failure_code),
+                words.moment(one.created_at),
+            )
+            for one in found
+        ],
+        "Nothing was refunded.",
+    )
+
+
+def events(aggregates: list[UUID]) -> Section:
+    """Return what merchants can learn of these payments and refunds."""
+    found = Event.objects.filter(aggregate_id__in=aggregates).order_by("id")
+    return section(
+        "Events",
+        ("Event", "Type", "Version", "When"),
+        [
+            (words.to(one), one.type, one.version, words.moment(one.created_at))
+            for one in found[: ROWS_MAX + 1]
+        ],
+        "There is nothing to tell the merchant.",
+    )

@@ -1,0 +1,218 @@
+"""Tables that several pages show: attempts, messages, steps, books."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from core.desk import words
+from core.desk.pages import ROWS_MAX, Section, section
+from ledger.models import Transfer
+from outbox.models import Message, State
+from payments import bookkeeping
+from payments.models import Attempt, Notice, Operation, StatusChange
+
+STATE_TONES = {
+    State.PENDING: "calm",
+    State.IN_FLIGHT: "busy",
+    State.HELD: "warn",
+    State.DONE: "good",
+    State.DEAD: "bad",
+}
+_OUTCOME_TONES = {
+    "succeeded": "good",
+    "declined": "bad",
+    "unknown": "warn",
+    "unanswered": "warn",
+}
+STATUS_TONES = {
+    "SUCCESS": "good",
+    "SUCCEEDED": "good",
+    "succeeded": "good",
+    "FAILED": "bad",
+    "failed": "bad",
+    "PROCESSING": "busy",
+    "open": "busy",
+    "REFUNDED": "calm",
+}
+_CAUSES = {
+    "attempt": "payments_attempt",
+    "notice": "payments_notice",
+    "message": "outbox_message",
+}
+_BOOKED = (
+    bookkeeping.CREATED,
+    bookkeeping.CAPTURED,
+    bookkeeping.FAILED,
+    bookkeeping.REFUND_ASKED,
+    bookkeeping.REFUND_CONFIRMED,
+    bookkeeping.REFUND_FAILED,
+)
+
+
+def state(message: Message) -> Any:
+    """Return the message's state on its colour."""
+    known = State(message.state)
+    return words.mark(str(known.label).lower(), STATE_TONES[known])
+
+
+def tries(message: Message) -> str:
+    """Return how often the message was started, and how much of its budget is used up."""
+    lost = f", lost {message.lost}" if message.lost else ""
+    return f"{message.starts} started, {message.failures}/{message.max_attempts} failed{lost}"
+
+
+def messages(found: Iterable[Message], now: datetime) -> Section:
+    """Return messages as a table."""
+    return section(
+        "Messages",
+        ("Message", "Kind", "State", "Due", "Attempts", "Last error", "Age"),
+        [
+            (
+                words.to(one),
+                one.kind,
+                state(one),
+                words.moment(one.available_at),
+                tries(one),
+                words.said(one.last_error),
+                words.age(one.created_at, now),
+            )
+            for one in found
+        ],
+        "Nothing is to be done, and nothing done lately is still kept.",
+    )
+
+
+def outcome(attempt: Attempt) -> Any:
+    """Return what the provider said to an attempt, on its colour."""
+    return words.tinted(attempt.outcome or "unanswered", _OUTCOME_TONES)
+
+
+def attempts(operations: Iterable[UUID], only_of: UUID | None = None) -> Section:
+    """Return the calls for these operations, or those that one message made of them."""
+    found = Attempt.objects.filter(operation__in=list(operations)).order_by("id")
+    if only_of:
+        found = found.filter(message_id=only_of)
+    return section(
+        "Attempts",
+        ("Attempt", "Operation", "Kind", "Asked", "Answered", "Outcome", "Provider id", "Money",
+         "Code", "Provider's words"),
+        [
+            (
+                words.to(one),
+                words.link("payments_operation", one.operation_id),
+                one.kind,
+                words.moment(one.intended_at),
+                words.moment(one.answered_at),
+                outcome(one),
+                words.said(one.provider_id),
+                words.amount(one.amount, one.currency),
+                words.said(one.code),
+                words.said(one.detail),
+            )
+            for one in found[: ROWS_MAX + 1]
+        ],
+        "No provider was called.",
+    )  # fmt: skip
+
+
+def notices(**which: Any) -> Section:
+    """Return what providers said unasked of operations."""
+    found = Notice.objects.filter(**which).order_by("id")
+    return section(
+        "Notices of providers",
+        ("Notice", "Operation", "Provider event", "Outcome", "Provider id", "Money", "Code",
+         "Provider's words", "Recorded"),
+        [
+            (
+                words.to(one),
+                words.link("payments_operation", one.operation_id),
+                words.link("webhooks_providerevent", one.id, "event"),
+                words.tinted(one.outcome, _OUTCOME_TONES),
+                words.said(one.provider_id),
+                words.amount(one.amount, one.currency),
+                words.said(one.code),
+                words.said(one.detail),
+                words.moment(one.recorded_at),
+            )
+            for one in found[: ROWS_MAX + 1]
+        ],
+        "The provider has said nothing unasked.",
+    )  # fmt: skip
+
+
+def operations(found: Iterable[Operation]) -> Section:
+    """Return operations as a table."""
+    return section(
+        "Operations",
+        ("Operation", "Kind", "State", "Gateway", "Amount", "Provider id", "First sent", "Settled"),
+        [
+            (
+                words.to(one),
+                one.kind,
+                words.tinted(one.state, STATUS_TONES),
+                one.gateway,
+                words.amount(one.amount, one.currency),
+                words.said(one.provider_id),
+                words.moment(one.first_sent_at),
+                words.moment(one.settled_at),
+            )
+            for one in found
+        ],
+        "There is no operation.",
+    )
+
+
+def history(**of: Any) -> Section:
+    """Return steps of statuses."""
+    found = StatusChange.objects.filter(**of).order_by("id")
+    return section(
+        "History",
+        ("When", "Of", "From", "To", "Cause"),
+        [
+            (
+                words.moment(one.at),
+                words.link("payments_refund", one.refund_id, "refund")
+                if one.refund_id
+                else "payment",
+                one.before,
+                words.tinted(one.after, STATUS_TONES),
+                cause(one.cause, one.cause_id, one.cause),
+            )
+            for one in found[: ROWS_MAX + 1]
+        ],
+        "No status has changed.",
+    )
+
+
+def cause(name: str, key: UUID, text: Any) -> Any:
+    """Return a link to what made a change happen."""
+    return words.link(_CAUSES.get(name, ""), key, text)
+
+
+def books(sources: Iterable[UUID]) -> Section:
+    """Return the ledger lines of these payments and refunds, in the order they were written."""
+    found = (
+        Transfer.objects.filter(
+            transaction__kind__in=_BOOKED, transaction__source_id__in=list(sources)
+        )
+        .select_related("transaction", "debit_account", "credit_account")
+        .order_by("transaction__recorded_at", "id")
+    )
+    return section(
+        "Ledger lines",
+        ("When", "Fact", "Layer", "Debit", "Credit", "Amount", "Line"),
+        [
+            (
+                words.moment(one.transaction.recorded_at),
+                words.to(one.transaction, one.transaction.kind),
+                f"{one.layer}, taken back" if one.reversal else one.layer,
+                words.to(one.debit_account, one.debit_account.code),
+                words.to(one.credit_account, one.credit_account.code),
+                words.amount(one.amount, one.currency),
+                words.to(one, "line"),
+            )
+            for one in found[: ROWS_MAX + 1]
+        ],
+        "Nothing is booked.",
+    )

@@ -1,0 +1,118 @@
+"""The desk's pages of what providers sent us."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from core.desk import words
+from core.desk.lists import View
+from core.desk.pages import ROWS_MAX, Section, Shown, section
+from gateways import registry
+from outbox import listing
+from payments.desk import messages, payments, trail
+from payments.models import Payment
+from webhooks.ingress import APPLY
+from webhooks.models import ProviderEvent
+
+
+class Fate(View):
+    """Events by what became of them."""
+
+    title = "view"
+    parameter_name = "view"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the views; parked ones have a partial index."""
+        return [("all", "newest"), ("parked", "parked")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        return queryset.filter(parked_at__isnull=False) if self.value() == "parked" else queryset
+
+
+def _fate(row: ProviderEvent) -> Any:
+    if row.parked_at:
+        return words.mark("parked", "bad")
+    return words.mark("applied", "good") if row.applied_at else words.mark("waiting", "busy")
+
+
+@admin.register(ProviderEvent)
+class ProviderEventPages(Shown):
+    """Verified webhooks of providers."""
+
+    list_display = ("id", "gateway", "kind", "outcome", "reference_text", "money", "fate",
+                    "received")  # fmt: skip
+    list_filter = (Fate,)
+    search_help_text = "The whole id of an event, or our id that it refers to."
+    empty = "No provider has sent anything like this."
+
+    @admin.display(description="reference")
+    def reference_text(self, row: ProviderEvent) -> str:
+        """Return what it says it is about."""
+        return words.said(row.reference)
+
+    @admin.display(description="amount")
+    def money(self, row: ProviderEvent) -> str:
+        """Return the amount that it names."""
+        return words.amount(row.amount, row.currency)
+
+    @admin.display(description="fate")
+    def fate(self, row: ProviderEvent) -> Any:
+        """Return what became of it."""
+        return _fate(row)
+
+    @admin.display(description="received")
+    def received(self, row: ProviderEvent) -> str:
+        """Return when it came."""
+        return words.moment(row.received_at)
+
+    def find(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
+        """Return the event that has this id, and those that refer to it."""
+        ids = list(_referring([wanted]).values_list("id", flat=True)[:ROWS_MAX])
+        return queryset.filter(pk__in=[wanted, *ids])
+
+    def sections(self, row: ProviderEvent) -> list[Section]:
+        """Return what is being done about it."""
+        return [
+            trail.notices(id=row.id),
+            trail.messages(listing.about([row.id]), timezone.now()),
+        ]
+
+
+def _referring(ids: list[UUID]) -> QuerySet[ProviderEvent]:
+    return ProviderEvent.objects.filter(
+        gateway__in=registry.names(), reference__in=[str(one) for one in ids]
+    )
+
+
+def events_of(payment: Payment, operations: list[UUID]) -> Section:
+    """Return the provider events that refer to a payment."""
+    refers = ProviderEvent.objects.filter(
+        gateway=payment.gateway, reference__in=[str(one) for one in [payment.id, *operations]]
+    ).order_by("id")
+    return section(
+        "Provider events",
+        ("Event", "Kind", "Outcome", "Money", "Fate", "Why parked", "Received"),
+        [
+            (
+                words.to(one),
+                words.said(one.kind),
+                words.said(one.outcome),
+                words.amount(one.amount, one.currency),
+                _fate(one),
+                words.said(one.parked_reason),
+                words.moment(one.received_at),
+            )
+            for one in refers[: ROWS_MAX + 1]
+        ],
+        "No provider has sent anything about it.",
+    )
+
+
+payments.MORE.append(events_of)
+messages.KINDS.append(APPLY)
+messages.SUBJECTS[APPLY] = "webhooks_providerevent"
