@@ -73,6 +73,10 @@ class Message(models.Model):
                 name="outbox_stopped",
                 condition=Q(state__in=[State.HELD, State.DEAD]),
             ),
+            # What is active is found by the constraint below; nobody looks for what is done.
+            models.Index(
+                fields=["subject_id"], name="outbox_dead_subject", condition=Q(state=State.DEAD)
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
