@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission, User
 
+from core.db import OPERATOR, acting_as
 from tests.money import Answer, a_client
 
 ADMIN = "/admin/"
@@ -17,13 +18,14 @@ class Desk:
 
     def __init__(self, *permissions: str, name: str = "noor") -> None:
         """Log in as somebody who may do these things, or everything if none is named."""
-        self.user = User.objects.create_user(
-            name, password=PASSWORD, is_staff=True, is_superuser=not permissions
-        )
-        for permission in permissions:
-            app, _, codename = permission.partition(".")
-            found = Permission.objects.get(content_type__app_label=app, codename=codename)
-            self.user.user_permissions.add(found)
+        with acting_as(OPERATOR):
+            self.user = User.objects.create_user(
+                name, password=PASSWORD, is_staff=True, is_superuser=not permissions
+            )
+            for permission in permissions:
+                app, _, codename = permission.partition(".")
+                found = Permission.objects.get(content_type__app_label=app, codename=codename)
+                self.user.user_permissions.add(found)
         self.client = a_client()
         self.client.get(f"{ADMIN}login/")
         done = self.post("login/", username=name, password=PASSWORD)

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from core.db import rows
+from core.db import OPERATOR, rows
 from core.desk import words
 from core.desk.lists import Listed
 from gateways.base import Outcome, OutcomeKind
@@ -111,7 +111,7 @@ def test_a_list_of_thirty_costs_as_many_queries_as_a_list_of_one():
         drain()
 
     def count(path):
-        with CaptureQueriesContext(connections["default"]) as queries:
+        with CaptureQueriesContext(connections[OPERATOR]) as queries:
             assert desk.get(path, **QUERY.get(path, {})).status_code == 200
         return len(queries)
 
@@ -127,13 +127,13 @@ def test_a_page_costs_as_many_queries_for_thirty_attempts_as_for_one():
     payment, desk = a_shop().sold(), Desk()
     path = page("payments.payment", payment.id)
 
-    with CaptureQueriesContext(connections["default"]) as few:
+    with CaptureQueriesContext(connections[OPERATOR]) as few:
         desk.read(path)
     charge = charge_of(payment)
     for epoch in range(30):
         Attempt.objects.create(operation=charge, kind="ask", provider_key="k",
                                message_id=uuid4(), epoch=epoch)  # fmt: skip
-    with CaptureQueriesContext(connections["default"]) as many:
+    with CaptureQueriesContext(connections[OPERATOR]) as many:
         desk.read(path)
 
     assert len(many) == len(few)
@@ -152,7 +152,7 @@ def test_no_list_is_sorted_by_what_a_link_says():
     desk = Desk()
 
     for path in LISTS:
-        with CaptureQueriesContext(connections["default"]) as queries:
+        with CaptureQueriesContext(connections[OPERATOR]) as queries:
             desk.read(path, o="2.3", **QUERY.get(path, {}))
         table = path.strip("/").replace("/", "_")
         ours = [one["sql"] for one in queries if f'FROM "{table}"' in one["sql"]]
