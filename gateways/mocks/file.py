@@ -1,5 +1,6 @@
 """One SQLite file, shared by threads and processes that may be killed or fork at any time."""
 
+import fcntl
 import os
 import sqlite3
 import time
@@ -22,6 +23,7 @@ class SharedFile:
         self._schema = schema
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
+        self._turn = -1
         _files.add(self)
 
     @contextmanager
@@ -30,14 +32,12 @@ class SharedFile:
         with self._lock:
             if self._connection is None:
                 self._connection = self._open()
-            db = self._connection
-            db.execute("BEGIN IMMEDIATE")
+            # SQLite's own wait for a lock is a sleep, ever longer; the kernel's is a queue.
+            fcntl.flock(self._turn, fcntl.LOCK_EX)
             try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+                yield from _transaction(self._connection)
+            finally:
+                fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Close this process's connection; the next use opens a new one."""
@@ -57,6 +57,7 @@ class SharedFile:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            os.close(self._turn)
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,18 @@ class SharedFile:
         db.execute("PRAGMA synchronous = OFF")
         _turn_wal_on(db)
         db.executescript(f"BEGIN IMMEDIATE;{self._schema}COMMIT;")
+        self._turn = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         return db
+
+
+def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
 
 
 def _turn_wal_on(db: sqlite3.Connection) -> None:
