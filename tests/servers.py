@@ -40,7 +40,7 @@ class TestDatabases:
 
     __test__ = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str] = FAST) -> None:
         self.folder = folder
         self.given = os.environ.get("DATABASE_URL", "")
         name = f"test_pay_{secrets.token_hex(4)}"
@@ -56,7 +56,7 @@ class TestDatabases:
         self._clones = 0
         if not self.given:
             password = secrets.token_hex(16)
-            self._cluster = Cluster(folder, ports.free_port(), password, FAST)
+            self._cluster = Cluster(folder, ports.free_port(), password, settings)
 
     @property
     def admin_url(self) -> str:
