@@ -8,7 +8,7 @@ OFFLINE = @ENV_FILE= DEBUG=1 DATABASE_URL=postgresql://nobody@127.0.0.1:1/none \
 ARGS ?=
 
 .DEFAULT_GOAL = help
-.PHONY: up down reset status logs test check lint types imports fix migrations openapi help
+.PHONY: up down reset status logs test bench check lint types imports fix migrations openapi help
 
 up:  ## start everything and keep it running until Ctrl-C (PORT=8005)
 	$(LOCAL) -m config.stack up
@@ -27,6 +27,9 @@ logs:  ## follow all logs
 
 test:  ## run the tests (ARGS="-k refund" for some of them)
 	$(DEV) -m pytest $(ARGS)
+
+bench:  ## measure, and write docs/performance.md (ARGS="--help", ARGS="--quick create")
+	$(LOCAL) -m tests.bench $(ARGS)
 
 check: lint types imports migrations  ## what CI checks besides the tests
 	$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file .local/openapi.yaml

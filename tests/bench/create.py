@@ -1,0 +1,151 @@
+"""Creates per second over HTTP, by the rows that PostgreSQL alone can write in the same time."""
+
+import json
+import os
+import re
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import randrange
+
+import requests
+
+from config.stack.ports import LOOPBACK
+from tests.bench.ground import BenchStack, Ground, find_pgbench, find_wrk, run
+from tests.bench.results import BenchProblem, Comparison, Figure, Target, by_turns
+from tests.bench.rows import Scripts, provide_uuidv7, written_by
+
+NAME = "create"
+HTTP, ONE, SIX = "POST /api/payments/", "pgbench, one statement", "pgbench, six statements"
+HEADLINE = 4
+TARGET = Target("≥", 0.30)
+BODY = json.dumps({"amount": 1000, "currency": "INR", "reference": "order-1042"})
+KEY = "test_api_key"
+LUA = Path(__file__).with_name("create.lua")
+_PROCESSED = re.compile(r"number of transactions actually processed: (\d+)")
+_FAILED = re.compile(r"number of failed transactions: (\d+)")
+_TPS = re.compile(r"tps = ([\d.]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many creates somebody made, and how fast."""
+
+    creates: int
+    per_second: float
+
+
+def create(ground: Ground) -> Figure:
+    """Compare creates over HTTP with the same rows written by pgbench."""
+    wrk, pgbench = find_wrk(), find_pgbench()
+    figure = Figure()
+    with ground.stack("web") as stack:
+        bench = Creating(stack, wrk, pgbench, seconds=ground.pick(6, 1))
+        for connections in ground.pick_from((1, HEADLINE, 8), (HEADLINE,)):
+            figure.comparisons += bench.compare(connections, ground.pick(5, 1))
+    each = ", ".join(sorted(bench.rows_each))
+    figure.notes.append(f"A create writes one row each of: {each}. Counted after every round.")
+    return figure
+
+
+class Creating:
+    """One stack's web, and pgbench beside it on the same database."""
+
+    def __init__(self, stack: BenchStack, wrk: str, pgbench: str, seconds: int) -> None:
+        self.stack, self.wrk, self.pgbench, self.seconds = stack, wrk, pgbench, seconds
+        self.url = f"http://{LOOPBACK}:{stack.port}"
+        self.rows_each: Counter[str] = Counter()
+        self._scripts = self._write_scripts()
+        self.http(HEADLINE, seconds=1)  # every thread of web connects and remembers the key
+
+    def _write_scripts(self) -> dict[str, Path]:
+        key = str(uuid.uuid4())
+        self._post(str(uuid.uuid4()))  # opens the accounts
+        written = written_by(self.stack, self._post(key))
+        self.rows_each = Counter(row.table for row in written)
+        provide_uuidv7(self.stack)
+        scripts = Scripts(written, key)
+        texts = {ONE: scripts.one_statement(), SIX: scripts.six_statements()}
+        found = {}
+        for number, (label, text) in enumerate(texts.items()):
+            found[label] = self.stack.folder / f"create-{number}.sql"
+            found[label].write_text(text)
+        return found
+
+    def _post(self, key: str) -> str:
+        headers = {"X-API-KEY": KEY, "Idempotency-Key": key, "Content-Type": "application/json"}
+        answer = requests.post(f"{self.url}/api/payments/", BODY, headers=headers, timeout=10)
+        if answer.status_code != requests.codes.created:
+            message = f"a create was answered {answer.status_code}: {answer.text[:500]}"
+            raise BenchProblem(message)
+        return str(answer.json()["id"])
+
+    def compare(self, connections: int, rounds: int) -> list[Comparison]:
+        """Measure all three by turns."""
+        contenders: dict[str, Callable[[], float]] = {
+            HTTP: partial(self._counted, partial(self.http, connections), connections),
+            ONE: partial(self._counted, partial(self.floor, ONE, connections), 0),
+            SIX: partial(self._counted, partial(self.floor, SIX, connections), 0),
+        }
+        place = f"{connections} connection{'s' if connections > 1 else ''}"
+        found = by_turns(f"{NAME} {connections}", rounds, "/s", contenders)
+        target = TARGET if connections == HEADLINE else None
+        return [
+            Comparison(f"{place} ÷ {ONE}", "creates/s", found[HTTP], found[ONE], target),
+            Comparison(f"{place} ÷ {SIX}", "creates/s", found[HTTP], found[SIX]),
+        ]
+
+    def _counted(self, measure: Callable[[], Rate], in_flight: int) -> float:
+        """Measure, and hold what was said to be created against what is in the tables.
+
+        :raises BenchProblem: if it is not the same
+        """
+        before = self.stack.counts()
+        rate = measure()
+        after = self.stack.counts()
+        grown = {table: after[table] - before[table] for table in after}
+        for table, more in grown.items():
+            each = self.rows_each[table]
+            # What was under way when the time was up is written, and not counted by wrk.
+            if not rate.creates * each <= more <= (rate.creates + in_flight) * each:
+                message = (
+                    f"{rate.creates} creates added {more} rows to {table}, {each} each expected"
+                )
+                raise BenchProblem(message)
+        return rate.per_second
+
+    def http(self, connections: int, seconds: int | None = None) -> Rate:
+        """Create over HTTP for a while.
+
+        :raises BenchProblem: if any answer is not 201
+        """
+        seconds = seconds or self.seconds
+        command = [self.wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
+        command += ["-s", str(LUA), self.url, "--", KEY, BODY, str(randrange(2**31))]
+        said = json.loads(run(command, env=os.environ, seconds=seconds + 60).splitlines()[-1])
+        if said["refused"] or said["broken"] or not said["requests"]:
+            message = f"not every create was answered 201: {said}"
+            raise BenchProblem(message)
+        return Rate(said["requests"], said["requests"] / said["seconds"])
+
+    def floor(self, label: str, connections: int) -> Rate:
+        """Write the same rows with pgbench for a while.
+
+        :raises BenchProblem: if a transaction fails
+        """
+        serving = self.stack.databases.serving
+        url = self.stack.databases.url(self.stack.database).replace(f":{serving.password}@", "@")
+        command = [self.pgbench, "-n", "-M", "prepared", "-T", str(self.seconds)]
+        command += ["-c", str(connections), "-j", str(min(connections, os.cpu_count() or 1))]
+        command += ["-f", str(self._scripts[label]), url]
+        env = {**os.environ, "PGPASSWORD": serving.password}
+        said = run(command, env=env, seconds=self.seconds + 60)
+        found = [pattern.search(said) for pattern in (_PROCESSED, _FAILED, _TPS)]
+        processed, failed, tps = (float(one[1]) if one else -1.0 for one in found)
+        if failed or processed <= 0:
+            message = f"pgbench did not write every row: {said[-2000:]}"
+            raise BenchProblem(message)
+        return Rate(int(processed), tps)
