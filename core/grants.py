@@ -35,6 +35,7 @@ OPERATOR_GRANTS: dict[str, str] = {
     # Not the answers themselves: they are the merchants'.
     "core_idempotencyrecord": "SELECT (id, merchant_id, mode, key, fingerprint, resource_id,"
     " status, location, created_at, xid)",
+    "core_auditentry": "SELECT, INSERT",
 }
 OPERATOR_DJANGO_GRANTS: dict[str, str] = {
     "auth_group": _ANY_ROW,

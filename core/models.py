@@ -5,8 +5,19 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
+from core.audit import AuditEntry
 from core.ids import uuid7
 from core.schema import XidField
+
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "IdempotencyRecord",
+    "Merchant",
+    "MerchantStatus",
+    "Mode",
+    "one_of",
+]
 
 
 class Mode(models.TextChoices):

@@ -1,4 +1,4 @@
-"""What must always be true of merchants, keys and stored answers."""
+"""What must always be true of merchants, keys, stored answers and the audit log."""
 
 from core.grants import (
     DJANGO_GRANTS,
@@ -6,8 +6,13 @@ from core.grants import (
     OPERATOR_DJANGO_GRANTS,
     OPERATOR_GRANTS,
 )
-from core.guards import rights_as_listed
+from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
+
+GUARDS = [
+    *append_only("core_auditentry", "core_refuse"),
+    Guard("core_auditentry", "core_auditentry_stamped", "INSERT", "core_stamp_audit"),
+]
 
 INVARIANTS: list[Invariant] = [
     Invariant(
@@ -26,6 +31,15 @@ INVARIANTS: list[Invariant] = [
         WHERE status >= 500 OR (status < 300) <> (resource_id IS NOT NULL)
         """,
     ),
+    Invariant(
+        "core-audit-says-who-and-why",
+        "every act of a person has somebody who did it, a subject and a reason",
+        """
+        SELECT id, actor, action, subject_id FROM core_auditentry
+        WHERE '' IN (trim(actor), trim(action), trim(subject_id), trim(reason))
+        """,
+    ),
+    triggers_in_force("core", GUARDS),
     rights_as_listed("core", GRANTS, OPERATOR_GRANTS),
     rights_as_listed("django", DJANGO_GRANTS, OPERATOR_DJANGO_GRANTS),
 ]

@@ -17,7 +17,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _SECRET_TEXT = re.compile(
-    r"\bmk_(?:live|test)_\w+"
+    r"\b[ms]k_(?:live|test)_\w+"
     r"|\btest_api_key\b"
     r"|\bwhsec_[\w+/=-]+"
     r"|\b(?:bearer|basic)\s+[\w.~+/=-]{8,}",
@@ -35,7 +35,7 @@ _NAMED_VALUE = re.compile(
 )
 # Nearly every value holds none of these, and looking for them is cheaper than substituting.
 _HINTS = (
-    *("://", "mk_", "whsec_", "bearer", "basic", "secret", "passw", "token"),
+    *("://", "mk_", "sk_", "whsec_", "bearer", "basic", "secret", "passw", "token"),
     *("authorization", "api", "signature", "cookie", "private"),
 )
 _SMALLEST_CARD = 10**12

@@ -13,13 +13,36 @@ from django.db.migrations.operations import RunSQL
 class PostgresSQL(RunSQL):
     """``RunSQL`` that does nothing on another database."""
 
+    vendor = "postgresql"
+
     def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
-        if schema_editor.connection.vendor == "postgresql":
+        if schema_editor.connection.vendor == self.vendor:
             super().database_forwards(app_label, schema_editor, *states)
 
     def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
-        if schema_editor.connection.vendor == "postgresql":
+        if schema_editor.connection.vendor == self.vendor:
             super().database_backwards(app_label, schema_editor, *states)
+
+
+class AppendOnlyOnSqlite(PostgresSQL):
+    """Triggers that refuse changes to a table where there are no roles (ADR 0004)."""
+
+    vendor = "sqlite"
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        names = {action: f"{table}_refuses_{action.lower()}" for action in ("UPDATE", "DELETE")}
+        # As lists, for Django would take a trigger's body apart.
+        make: list[Any] = [
+            f"CREATE TRIGGER {name} BEFORE {action} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            for action, name in names.items()
+        ]
+        drop: list[Any] = [f"DROP TRIGGER {name}" for name in names.values()]
+        super().__init__(make, drop)
+
+    def deconstruct(self) -> Any:
+        return type(self).__name__, [self.table], {}
 
 
 class CurrentXid(models.Func):

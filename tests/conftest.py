@@ -1,18 +1,20 @@
 """Databases and brokers for tests. All of it is real; a run leaves nothing behind."""
 
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import django
 import pytest
 import redis
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
 from psycopg2.extensions import connection as Connection
 from pytest_django import DjangoDbBlocker
 
+from config import environment
 from core.caches import forget
+from core.db import OPERATOR, acting_as
 from tests import servers
 
 servers.point_settings_here()
@@ -80,6 +82,18 @@ def _use(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     forget()
 
 
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Have this thread's connection be the owner's, as in manage.py."""
+    entry = connections.settings["default"]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        connection.close()
+        for key, value in environment.database(settings.DATABASE_OWNER_URL).items():
+            monkeypatch.setitem(entry, key, value)
+        yield
+        connection.close()
+
+
 @pytest.fixture
 def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Generator[Database]:
     """Give the test a database of its own, where transactions really commit."""
@@ -104,6 +118,13 @@ def operator(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """Connect to the test's database as the operator; what is not committed goes."""
     with closing(servers.connect(_of(request).operator_url)) as connection:
         yield connection
+
+
+@pytest.fixture
+def as_operator(committed_db: Database) -> Iterator[Database]:
+    """Act as the operator in a database of the test's own, as everything under /admin/ does."""
+    with acting_as(OPERATOR):
+        yield committed_db
 
 
 def _of(request: pytest.FixtureRequest) -> Database:

@@ -8,6 +8,16 @@ OF_CORE = {
         Damage("UPDATE core_idempotencyrecord SET status = 503 WHERE status = 422"),
         Damage("UPDATE core_idempotencyrecord SET status = 201 WHERE status = 422"),
     ],
+    "core-audit-says-who-and-why": [
+        Damage(
+            f"""
+            INSERT INTO core_auditentry
+                (id, actor, action, subject_type, subject_id, reason, before, after, request_id)
+            VALUES (gen_random_uuid(), {actor}, 'x.y', 'x', '1', {reason}, '{{}}', '{{}}', '')
+            """
+        )
+        for actor, reason in (("'ada'", "'  '"), ("''", "'why not'"))
+    ],
 }
 OF_OUTBOX = {
     "outbox-leases-only-in-flight": [
@@ -89,6 +99,11 @@ OF_TRIGGERS = {
         ALTER TABLE payments_attempt ENABLE ALWAYS TRIGGER payments_attempt_answered_once
         """,
     ],
+    "core-triggers-in-force": [
+        "ALTER TABLE core_auditentry DISABLE TRIGGER core_auditentry_append_only",
+        "ALTER TABLE core_auditentry ENABLE TRIGGER core_auditentry_not_truncated",
+        "DROP TRIGGER core_auditentry_stamped ON core_auditentry",
+    ],
     "outbox-triggers-in-force": [
         "ALTER TABLE outbox_message DISABLE TRIGGER outbox_done_stays_done",
         "ALTER TABLE outbox_lapse ENABLE REPLICA TRIGGER outbox_lapse_append_only",
@@ -119,6 +134,8 @@ OF_RIGHTS = {
         "GRANT SELECT (body) ON core_idempotencyrecord TO {operator}",
         "GRANT SELECT ON core_apikey TO {operator}",
         "GRANT UPDATE (scopes) ON core_apikey TO {operator}",
+        "GRANT INSERT ON core_auditentry TO {serving}",
+        "GRANT UPDATE (reason) ON core_auditentry TO {operator}",
     ],
     "django-rights-as-listed": [
         "GRANT SELECT ON auth_user TO {serving}",

@@ -1,14 +1,10 @@
 """The serving role and the operator can do what the rooms list, and nothing else."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connection
 from psycopg2 import errors
 
-from config import environment
 from core import grants
 from core.db import rows
 from core.grants import (
@@ -19,18 +15,8 @@ from core.grants import (
     roles_are_apart,
 )
 from core.models import Merchant
+from tests.conftest import as_owner
 from tests.money import a_shop
-
-
-@contextmanager
-def as_owner() -> Iterator[None]:
-    serving = connections.settings["default"]
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        connection.close()
-        for key, value in environment.database(settings.DATABASE_OWNER_URL).items():
-            monkeypatch.setitem(serving, key, value)
-        yield
-        connection.close()
 
 
 def held(table: str) -> set[str]:
