@@ -136,7 +136,7 @@ class Creating:
 
         :raises BenchProblem: if a transaction fails
         """
-        serving = self.stack.databases.serving
+        serving = self.stack.databases.roles.serving
         url = self.stack.databases.url(self.stack.database).replace(f":{serving.password}@", "@")
         command = [self.pgbench, "-n", "-M", "prepared", "-T", str(self.seconds)]
         command += ["-c", str(connections), "-j", str(min(connections, os.cpu_count() or 1))]

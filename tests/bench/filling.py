@@ -29,7 +29,7 @@ _MESSAGES = """
 
 def make_table(stack: BenchStack) -> None:
     """Make the table that is updated, and let the serving role update it."""
-    stack.rows(touching.TABLE.format(role=stack.databases.serving.name))
+    stack.rows(touching.TABLE.format(role=stack.databases.roles.serving.name))
 
 
 def fill(stack: BenchStack, count: int, *, messages: bool) -> None:
