@@ -62,6 +62,11 @@ class TestDatabases:
     def admin_url(self) -> str:
         return self.given or (self._cluster.url() if self._cluster else "")
 
+    @property
+    def server_pid(self) -> int | None:
+        """The number of the server's process, if it is ours."""
+        return self._process.pid if self._process else None
+
     def url(self, database: str, *, owner: bool = False) -> str:
         role = self.roles.owner if owner else self.roles.serving
         return role.url(self.admin_url, database)

@@ -17,15 +17,19 @@ from tests.bench.drain import drain
 from tests.bench.ground import Ground, alone, ground
 from tests.bench.latency import latency
 from tests.bench.machine import circumstances
+from tests.bench.memory import memory
 from tests.bench.results import BenchProblem, Figure, Missing
+from tests.bench.settled import settled
 from tests.servers import ROOT
 
 # In the order of the page. The first line of each docstring is its help.
 FIGURES: dict[str, Callable[[Ground], Figure]] = {
     "create": create,
     "drain": drain,
+    "settled": settled,
     "latency": latency,
     "claim": claim,
+    "memory": memory,
 }
 DOCS = ROOT / "docs"
 QUICK = ROOT / ".local" / "performance"

@@ -1,50 +1,33 @@
 """Creates per second over HTTP, by the rows that PostgreSQL alone can write in the same time."""
 
-import json
 import os
 import re
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from random import randrange
 
-import requests
-
-from config.stack.ports import LOOPBACK
-from tests.bench.ground import BenchStack, Ground, find_pgbench, find_wrk, run
+from tests.bench.ground import BenchStack, Ground, find_pgbench, run
+from tests.bench.posting import CONNECTIONS, Posting, Rate
 from tests.bench.results import BenchProblem, Comparison, Figure, Target, by_turns
 from tests.bench.rows import Scripts, provide_uuidv7, written_by
 
 NAME = "create"
 HTTP, ONE, SIX = "POST /api/payments/", "pgbench, one statement", "pgbench, six statements"
-HEADLINE = 4
 TARGET = Target("≥", 0.30)
-BODY = json.dumps({"amount": 1000, "currency": "INR", "reference": "order-1042"})
-KEY = "test_api_key"
-LUA = Path(__file__).with_name("create.lua")
 _PROCESSED = re.compile(r"number of transactions actually processed: (\d+)")
 _FAILED = re.compile(r"number of failed transactions: (\d+)")
 _TPS = re.compile(r"tps = ([\d.]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How many creates somebody made, and how fast."""
-
-    creates: int
-    per_second: float
-
-
 def create(ground: Ground) -> Figure:
     """Compare creates over HTTP with the same rows written by pgbench."""
-    wrk, pgbench = find_wrk(), find_pgbench()
+    pgbench = find_pgbench()
     figure = Figure()
     with ground.stack("web") as stack:
-        bench = Creating(stack, wrk, pgbench, seconds=ground.pick(6, 1))
-        for connections in ground.pick_from((1, HEADLINE, 8), (HEADLINE,)):
+        bench = Creating(stack, pgbench, seconds=ground.pick(6, 1))
+        for connections in ground.pick_from((1, CONNECTIONS, 8), (CONNECTIONS,)):
             figure.comparisons += bench.compare(connections, ground.pick(5, 1))
     each = ", ".join(sorted(bench.rows_each))
     figure.notes.append(f"A create writes one row each of: {each}. Counted after every round.")
@@ -54,17 +37,16 @@ def create(ground: Ground) -> Figure:
 class Creating:
     """One stack's web, and pgbench beside it on the same database."""
 
-    def __init__(self, stack: BenchStack, wrk: str, pgbench: str, seconds: int) -> None:
-        self.stack, self.wrk, self.pgbench, self.seconds = stack, wrk, pgbench, seconds
-        self.url = f"http://{LOOPBACK}:{stack.port}"
+    def __init__(self, stack: BenchStack, pgbench: str, seconds: int) -> None:
+        self.stack, self.pgbench, self.seconds = stack, pgbench, seconds
+        self.posting = Posting(stack)
+        self.posting.warm_up()
         self.rows_each: Counter[str] = Counter()
         self._scripts = self._write_scripts()
-        self.http(HEADLINE, seconds=1)  # every thread of web connects and remembers the key
 
     def _write_scripts(self) -> dict[str, Path]:
         key = str(uuid.uuid4())
-        self._post(str(uuid.uuid4()))  # opens the accounts
-        written = written_by(self.stack, self._post(key))
+        written = written_by(self.stack, self.posting.one(key))
         self.rows_each = Counter(row.table for row in written)
         provide_uuidv7(self.stack)
         scripts = Scripts(written, key)
@@ -75,24 +57,17 @@ class Creating:
             found[label].write_text(text)
         return found
 
-    def _post(self, key: str) -> str:
-        headers = {"X-API-KEY": KEY, "Idempotency-Key": key, "Content-Type": "application/json"}
-        answer = requests.post(f"{self.url}/api/payments/", BODY, headers=headers, timeout=10)
-        if answer.status_code != requests.codes.created:
-            message = f"a create was answered {answer.status_code}: {answer.text[:500]}"
-            raise BenchProblem(message)
-        return str(answer.json()["id"])
-
     def compare(self, connections: int, rounds: int) -> list[Comparison]:
         """Measure all three by turns."""
+        http = partial(self.posting.many, connections, self.seconds)
         contenders: dict[str, Callable[[], float]] = {
-            HTTP: partial(self._counted, partial(self.http, connections), connections),
+            HTTP: partial(self._counted, http, connections),
             ONE: partial(self._counted, partial(self.floor, ONE, connections), 0),
             SIX: partial(self._counted, partial(self.floor, SIX, connections), 0),
         }
         place = f"{connections} connection{'s' if connections > 1 else ''}"
         found = by_turns(f"{NAME} {connections}", rounds, "/s", contenders)
-        target = TARGET if connections == HEADLINE else None
+        target = TARGET if connections == CONNECTIONS else None
         return [
             Comparison(f"{place} ÷ {ONE}", "creates/s", found[HTTP], found[ONE], target),
             Comparison(f"{place} ÷ {SIX}", "creates/s", found[HTTP], found[SIX]),
@@ -106,9 +81,8 @@ class Creating:
         before = self.stack.counts()
         rate = measure()
         after = self.stack.counts()
-        grown = {table: after[table] - before[table] for table in after}
-        for table, more in grown.items():
-            each = self.rows_each[table]
+        for table, count in after.items():
+            more, each = count - before[table], self.rows_each[table]
             # What was under way when the time was up is written, and not counted by wrk.
             if not rate.creates * each <= more <= (rate.creates + in_flight) * each:
                 message = (
@@ -116,20 +90,6 @@ class Creating:
                 )
                 raise BenchProblem(message)
         return rate.per_second
-
-    def http(self, connections: int, seconds: int | None = None) -> Rate:
-        """Create over HTTP for a while.
-
-        :raises BenchProblem: if any answer is not 201
-        """
-        seconds = seconds or self.seconds
-        command = [self.wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
-        command += ["-s", str(LUA), self.url, "--", KEY, BODY, str(randrange(2**31))]
-        said = json.loads(run(command, env=os.environ, seconds=seconds + 60).splitlines()[-1])
-        if said["refused"] or said["broken"] or not said["requests"]:
-            message = f"not every create was answered 201: {said}"
-            raise BenchProblem(message)
-        return Rate(said["requests"], said["requests"] / said["seconds"])
 
     def floor(self, label: str, connections: int) -> Rate:
         """Write the same rows with pgbench for a while.

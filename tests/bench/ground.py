@@ -29,7 +29,13 @@ ENVIRONMENT = {
     "SECRET_KEY": "for measuring only",
 }
 # Ours are started here; a server somewhere else would be measured with its network.
-_NOT_HERE = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "DATABASE_ROLE")
+_NOT_HERE = (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "DATABASE_OPERATOR_URL",
+    "REDIS_URL",
+    "DATABASE_ROLE",
+)
 COMMAND_SECONDS = 900
 TABLES = """
     SELECT relname FROM pg_class

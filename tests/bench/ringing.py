@@ -22,7 +22,7 @@ from core.db import rows, transaction
 from outbox.staging import stage
 from outbox.waking import wake
 from tests.bench import touching
-from tests.bench.create import BODY, KEY
+from tests.bench.posting import BODY, KEY
 
 PATIENCE_SECONDS = 15.0
 POLL_SECONDS = 0.001
