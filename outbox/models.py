@@ -54,6 +54,11 @@ class Message(models.Model):
     xid = XidField()
 
     class Meta:
+        permissions: ClassVar = [
+            ("replay_message", "Can make a message due now"),
+            ("hold_message", "Can keep a message from running"),
+            ("release_message", "Can let a held message run"),
+        ]
         indexes: ClassVar = [
             models.Index(
                 fields=["lane", "available_at", "id"],

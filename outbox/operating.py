@@ -5,49 +5,144 @@ itself. Nothing is sent twice by a replay: a money message whose earlier call we
 the provider first, whoever made it due.
 """
 
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import Case, F, When
+from django.db.models.functions import Greatest, Now
 
-from core.db import rows, transaction
-from core.logging import get_logger
-
-log = get_logger(__name__)
+from core import audit
+from core.db import transaction
+from outbox.models import Message, State
 
 # Enough for the replay to be more than one try.
 FRESH_ATTEMPTS = 5
+ACTIVE = (State.PENDING, State.IN_FLIGHT, State.HELD)
 
-_REPLAY = """
-    UPDATE outbox_message m
-    SET state = 0, epoch = m.epoch + 1, available_at = now(), finished_at = NULL, alone = false,
-        started_at = NULL, worker = '', lease_until = NULL, job = NULL,
-        max_attempts = greatest(m.max_attempts, m.failures + %(fresh)s)
-    WHERE m.id = %(id)s AND m.epoch = %(epoch)s AND m.state IN (0, 3, 9)
-    RETURNING m.lane
-"""
+_DUE_NOW: dict[str, Any] = {
+    "state": State.PENDING,
+    "available_at": Now(),
+    "finished_at": None,
+    "alone": False,
+    "started_at": None,
+    "worker": "",
+    "max_attempts": Greatest(F("max_attempts"), F("failures") + FRESH_ATTEMPTS),
+}
+# One that waits to run alone keeps waiting, or it would be judged before its time.
+_RELEASED: dict[str, Any] = {
+    "state": State.PENDING,
+    "available_at": Case(When(alone=True, then=Greatest(F("available_at"), Now())), default=Now()),
+}
+_SHOWN = ("state", "epoch", "available_at", "starts", "failures", "max_attempts")
 
 
-class ReplayRefused(Exception):
-    """The message is not as the operator saw it, or must not be replayed."""
+class ActRefused(Exception):
+    """The message is not as the operator saw it, or this cannot be done to it."""
 
 
-def replay(message_id: UUID, *, epoch: int, reason: str) -> str:
+def replay(message_id: UUID, *, epoch: int, state: int, actor: str, reason: str) -> str:
     """Make a waiting, held or dead message due now and return its lane.
 
     The epoch goes up, so that whoever still works on it is fenced.
 
-    :raises ReplayRefused: if it has another epoch by now, is in flight or done, or if another
-        message about the same subject is active
+    :raises ActRefused: if it is not as seen, is in flight or done, or if another message about the
+        same subject is active
+    :raises ValueError: if nobody, or no reason, is named
     """
-    params = {"id": message_id, "epoch": epoch, "fresh": FRESH_ATTEMPTS}
+    _check(state, {State.PENDING, State.HELD, State.DEAD}, "replayed")
     try:
-        with transaction():
-            found = rows(_REPLAY, params)
+        return _act("message.replayed", message_id, epoch, state, _DUE_NOW, actor, reason)
     except IntegrityError:
-        message = "another message about the same subject is active, and goes on with it"
-        raise ReplayRefused(message) from None
-    if not found:
-        message = f"it is not waiting, held or dead at epoch {epoch}; look at it again"
-        raise ReplayRefused(message)
-    log.warning("message.replayed", message_id=str(message_id), epoch=epoch + 1, reason=reason)
-    return str(found[0][0])
+        raise ActRefused(_in_the_way(message_id)) from None
+
+
+def hold(message_id: UUID, *, epoch: int, state: int, actor: str, reason: str) -> str:
+    """Keep a waiting message from running until it is released, and return its lane.
+
+    :raises ActRefused: if it is not as seen, or does not wait
+    :raises ValueError: if nobody, or no reason, is named
+    """
+    _check(state, {State.PENDING}, "held")
+    return _act("message.held", message_id, epoch, state, {"state": State.HELD}, actor, reason)
+
+
+def release(message_id: UUID, *, epoch: int, state: int, actor: str, reason: str) -> str:
+    """Make a held message due now and return its lane.
+
+    :raises ActRefused: if it is not as seen, or is not held
+    :raises ValueError: if nobody, or no reason, is named
+    """
+    _check(state, {State.HELD}, "released")
+    return _act("message.released", message_id, epoch, state, _RELEASED, actor, reason)
+
+
+def word(state: int) -> str:
+    """Return what people call a state."""
+    return State(state).label.lower()
+
+
+def _check(state: int, possible: set[State], what: str) -> None:
+    if state in possible:
+        return
+    if state == State.IN_FLIGHT:
+        message = f"one in flight cannot be {what}: its lease ends by itself, look again then"
+    elif state == State.DONE:
+        message = f"one that is done cannot be {what}: to do it again is a new operation"
+    else:
+        message = f"one that is {word(state)} cannot be {what}"
+    raise ActRefused(message)
+
+
+def _act(  # noqa: PLR0913, PLR0917 - what was seen, what is to be, and who wants it
+    action: str,
+    message_id: UUID,
+    epoch: int,
+    state: int,
+    changed: dict[str, Any],
+    actor: str,
+    reason: str,
+) -> str:
+    with transaction():
+        seen = Message.objects.filter(id=message_id, epoch=epoch, state=state)
+        before = seen.select_for_update(no_key=True).first()
+        if before is None or not seen.update(**changed, epoch=F("epoch") + 1):
+            raise ActRefused(_what_changed(message_id, epoch, state))
+        after = Message.objects.get(id=message_id)
+        audit.record(
+            actor=actor,
+            action=action,
+            subject_type="message",
+            subject_id=message_id,
+            reason=reason,
+            before=_facts(before),
+            after=_facts(after),
+        )
+    return after.lane
+
+
+def _facts(message: Message) -> dict[str, Any]:
+    facts = {name: getattr(message, name) for name in _SHOWN}
+    return {**facts, "state": word(message.state)}
+
+
+def _what_changed(message_id: UUID, epoch: int, state: int) -> str:
+    now = Message.objects.filter(id=message_id).first()
+    if now is None:
+        return "it is gone: it was done, and is no longer kept"
+    text = f"you saw it {word(state)} at epoch {epoch}; it is {word(now.state)} at epoch"
+    text = f"{text} {now.epoch} now"
+    if now.state == State.IN_FLIGHT and now.started_at:
+        return f"{text}, started by worker {now.worker}"
+    return text
+
+
+def _in_the_way(message_id: UUID) -> str:
+    subject = Message.objects.filter(id=message_id).values("subject_id")
+    other = Message.objects.filter(subject_id__in=subject, state__in=ACTIVE).first()
+    if other is None:
+        return "another message about the same subject was active just now; look again"
+    return (
+        f"another message about the same subject goes on with it: the {other.kind} message"
+        f" {other.id}, which is {word(other.state)}"
+    )

@@ -207,11 +207,12 @@ FOLLOWED_UP = [
     ),
     Invariant(
         "payments-at-rest-operations-settled",
-        "at rest every operation is settled, but for payments that a person must look at",
+        "at rest every operation is settled, but for what a person must look at, or holds",
         """
         SELECT o.id, o.kind, o.payment_id FROM payments_operation o
         JOIN payments_payment p ON p.id = o.payment_id
-        WHERE o.state = 'open' AND NOT p.needs_review
+        WHERE o.state = 'open' AND NOT p.needs_review AND NOT EXISTS (
+            SELECT FROM outbox_message m WHERE m.subject_id = o.id AND m.state = 3)
         """,
         quiescent=True,
     ),
