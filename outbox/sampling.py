@@ -4,6 +4,7 @@ Done rows are in none of those indexes, so however many there are, they cost not
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -28,6 +29,29 @@ STATEMENTS = (_PENDING, _IN_FLIGHT, _STOPPED)
 
 # A metric without a sample cannot be told from one that is gone.
 _NONE = [("", 0, 0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many messages there are, and for how long the oldest waiting one has been due."""
+
+    pending: int
+    oldest_seconds: float
+    in_flight: int
+    held: int
+    dead: int
+
+
+def standing() -> Standing:
+    """Return how the outbox stands, over all lanes."""
+    pending, in_flight, stopped = rows(_PENDING), rows(_IN_FLIGHT), rows(_STOPPED)
+    return Standing(
+        pending=sum(count for _, count, _ in pending),
+        oldest_seconds=max((seconds for _, _, seconds in pending), default=0.0),
+        in_flight=sum(count for _, count, _ in in_flight),
+        held=sum(held for _, held, _ in stopped),
+        dead=sum(dead for _, _, dead in stopped),
+    )
 
 
 @sampler

@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from ledger.admin import SOURCES
 from outbox.models import Message
+from payments.desk import front
 from payments.desk.messages import MessagePages
 from payments.desk.payments import OperationPages, PaymentPages, RefundPages
 from payments.desk.records import AttemptPages, EventPages, NoticePages, StatusChangePages
@@ -19,3 +20,4 @@ admin.site.register(StatusChange, StatusChangePages)
 admin.site.register(Event, EventPages)
 
 SOURCES.update(payment="payments_payment", refund="payments_refund")
+admin.site.index_template = front.TEMPLATE

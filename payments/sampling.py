@@ -17,13 +17,24 @@ UNKNOWN_REFUNDS = _UNKNOWN.format(table="payments_refund")
 STATEMENTS = (_NEEDS_REVIEW, UNKNOWN_PAYMENTS, UNKNOWN_REFUNDS)
 
 
+def needing_review() -> int:
+    """Return how many payments a person must look at."""
+    return int(rows(_NEEDS_REVIEW)[0][0])
+
+
+def unknown_payments() -> tuple[int, float]:
+    """Return how many payments have an unknown outcome, and the oldest's seconds of that."""
+    count, seconds = rows(UNKNOWN_PAYMENTS)[0]
+    return int(count), float(seconds)
+
+
 @sampler
 def payments() -> Iterable[Metric]:
     """Return how many payments need a person, and how many outcomes nobody knows."""
     review = GaugeMetricFamily(
         "pay_payments_needs_review", "Payments that an operator must look at"
     )
-    review.add_metric([], rows(_NEEDS_REVIEW)[0][0])
+    review.add_metric([], needing_review())
     unknown = GaugeMetricFamily(
         "pay_outcome_unknown", "Subjects whose provider has not been heard", labels=["subject"]
     )

@@ -6,15 +6,18 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from core.desk import words
+from core.desk.board import Line, board
 from core.desk.lists import View
 from core.desk.pages import ROWS_MAX, Section, Shown, section
 from gateways import registry
 from outbox import listing
 from payments.desk import messages, payments, trail
 from payments.models import Payment
+from webhooks import sampling
 from webhooks.ingress import APPLY
 from webhooks.models import ProviderEvent
 
@@ -111,6 +114,15 @@ def events_of(payment: Payment, operations: list[UUID]) -> Section:
         ],
         "No provider has sent anything about it.",
     )
+
+
+@board
+def parked() -> list[Line]:
+    """Return the front page's line of this room."""
+    count = sampling.parked_events()
+    address = reverse("admin:webhooks_providerevent_changelist") + "?view=parked"
+    permission = "webhooks.view_providerevent"
+    return [Line("Parked provider events", str(count), address, count > 0, permission)]
 
 
 payments.MORE.append(events_of)

@@ -11,11 +11,16 @@ _PARKED = "SELECT count(*) FROM webhooks_providerevent WHERE parked_at IS NOT NU
 STATEMENTS = (_PARKED,)
 
 
+def parked_events() -> int:
+    """Return how many provider events nobody could apply."""
+    return int(rows(_PARKED)[0][0])
+
+
 @sampler
 def webhooks() -> Iterable[Metric]:
     """Return how many provider events are parked."""
     parked = GaugeMetricFamily(
         "pay_provider_events_parked", "Provider events that wait for an operator"
     )
-    parked.add_metric([], rows(_PARKED)[0][0])
+    parked.add_metric([], parked_events())
     return [parked]

@@ -41,9 +41,8 @@ def section(
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something that an operator may do here, and what it does in one sentence."""
+    """A button: what it is called, what it does in one sentence, and where it leads."""
 
-    name: str
     label: str
     explanation: str
     address: str
