@@ -1,7 +1,8 @@
 """What a worker does with a job: start, ask, settle — local, foreign, local.
 
 A job carries many messages of one lane. They are prepared in one transaction, asked about side by
-side with no transaction open, and settled in groups as the answers come.
+side with no transaction open, and settled in groups as the answers come. Those of a handler that
+asks nobody are started and settled.
 """
 
 import time
@@ -25,7 +26,16 @@ from dispatcher.database import TROUBLE, is_in_the_way, wait_briefly_for_locks
 from dispatcher.endings import Answered
 from dispatcher.routes import ROUTES
 from outbox import delivery, leasing
-from outbox.handling import Again, Call, Completion, Done, Handler, Local, Started, Ticket
+from outbox.handling import (
+    Again,
+    Call,
+    CallingHandler,
+    Completion,
+    Done,
+    Handler,
+    Started,
+    Ticket,
+)
 
 log = get_logger(__name__)
 
@@ -61,7 +71,19 @@ def run(lane: str, tickets: Sequence[Ticket], worker: str) -> None:
         kinds = sorted(set(unknown.values()))
         log.warning("message.unknown_kind", kinds=kinds, messages=len(unknown))
     for handler, mine in groups.items():
-        Run(handler, worker, lane).go(mine)
+        if isinstance(handler, CallingHandler):
+            Run(handler, worker, lane).go(mine)
+        else:
+            _run_locally(handler, [ticket for ticket, _ in mine], worker, lane)
+
+
+def _run_locally(handler: Handler, tickets: Sequence[Ticket], worker: str, lane: str) -> None:
+    lease_end = _lease_end()
+    started = delivery.start_locally(tickets, worker=worker, lease=settings.RUN_LEASE)
+    _count_stale(len(tickets) - len(started), lane)
+    for first in range(0, len(started), SETTLE_GROUP_MAX):
+        group = started[first : first + SETTLE_GROUP_MAX]
+        endings.settle(handler, [(message, None) for message in group], lease_end)
 
 
 def _count_stale(count: int, lane: str) -> None:
@@ -75,11 +97,10 @@ Asked = tuple[Started, Call, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What one transaction started: the calls to make, and what needs none."""
+    """What one transaction started, with the calls to make."""
 
     lease_end: float
     calls: list[Asked]
-    local: list[Answered]
 
 
 def _lease_end() -> float:
@@ -87,9 +108,9 @@ def _lease_end() -> float:
 
 
 class Run:
-    """One job's messages for one handler."""
+    """One job's messages for one handler that makes calls."""
 
-    def __init__(self, handler: Handler, worker: str, lane: str) -> None:
+    def __init__(self, handler: CallingHandler, worker: str, lane: str) -> None:
         self.handler, self.worker, self.lane = handler, worker, lane
 
     def go(self, subjects: Sequence[tuple[Ticket, Any]]) -> None:
@@ -97,9 +118,6 @@ class Run:
         # Measured from before any lease was given, so that it ends here first.
         lease_end = _lease_end()
         prepared = self._prepare(subjects)
-        local = [pair for one in prepared for pair in one.local]
-        for start in range(0, len(local), SETTLE_GROUP_MAX):
-            endings.settle(self.handler, local[start : start + SETTLE_GROUP_MAX], lease_end)
         for group in self._answers(prepared):
             endings.settle(self.handler, group, lease_end)
 
@@ -107,7 +125,7 @@ class Run:
         """Return what to call and what to settle; one message at a time if the group will not."""
         lease_end = _lease_end()
         try:
-            return [Prepared(lease_end, *self._prepared(subjects))]
+            return [Prepared(lease_end, self._prepared(subjects))]
         except TROUBLE as error:
             if not is_in_the_way(error):
                 connection.close()
@@ -140,7 +158,7 @@ class Run:
     def _prepare_alone(self, one: tuple[Ticket, Any]) -> list[Prepared]:
         lease_end = _lease_end()
         try:
-            return [Prepared(lease_end, *self._prepared([one]))]
+            return [Prepared(lease_end, self._prepared([one]))]
         except TROUBLE as error:
             if not is_in_the_way(error):
                 raise
@@ -154,9 +172,7 @@ class Run:
             endings.settle(self.handler, [(message, error) for message in started], lease_end)
         return []
 
-    def _prepared(
-        self, subjects: Sequence[tuple[Ticket, Any]]
-    ) -> tuple[list[Asked], list[Answered]]:
+    def _prepared(self, subjects: Sequence[tuple[Ticket, Any]]) -> list[Asked]:
         with transaction():
             wait_briefly_for_locks()
             case = self.handler.load([subject_id for _, subject_id in subjects])
@@ -170,15 +186,11 @@ class Run:
             delivery.complete({message.ticket: end for message, end in over.items()})
         _count_stale(len(subjects) - len(started), self.lane)
         endings.report(self.handler, case, over)
-        calls, local = [], []
-        for message in started:
-            plan = plans[message.id]
-            if isinstance(plan, Call):
-                ids = self.handler.describe(case, message.subject_id)
-                calls.append((message, plan, ids))
-            elif isinstance(plan, Local):
-                local.append((message, None))
-        return calls, local
+        return [
+            (message, plan, self.handler.describe(case, message.subject_id))
+            for message in started
+            if isinstance(plan := plans[message.id], Call)
+        ]
 
     def _start(self, tickets: Sequence[Ticket]) -> list[Started]:
         return delivery.start(tickets, worker=self.worker, lease=settings.RUN_LEASE)

@@ -1,18 +1,19 @@
-"""What a handler is: three small functions, *local, foreign, local*.
+"""What a handler is: small functions, *local, foreign, local*, or only *local*.
 
 - ``load``     lock what the messages are about, in id order, and read it
 - ``prepare``  decide what to ask, and write down that we are about to ask it
 - ``call``     ask; no transaction is open, no model goes in or out
 - ``settle``   write down the answer
 
-``prepare`` and ``settle`` run in one transaction for a whole group of messages. ``record``,
-``refold`` and ``bury`` are for messages that do not end as planned.
+``prepare`` and ``settle`` each run in one transaction for a whole group of messages. A handler
+that asks nobody has only ``settle``, and its answers are None. ``record``, ``refold`` and ``bury``
+are for messages that do not end as planned.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 
@@ -76,12 +77,7 @@ class Call:
     request: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
-    """Nothing foreign to ask: go on to ``settle``, whose answer is then None."""
-
-
-Plan = Call | Local | Done | Again
+Plan = Call | Done | Again
 
 
 class Handler(Protocol):
@@ -95,14 +91,6 @@ class Handler(Protocol):
 
     def describe(self, case: Any, subject_id: UUID) -> dict[str, str]:
         """Return the ids that log lines about this subject carry."""
-        ...
-
-    def prepare(self, case: Any, messages: Sequence[Started]) -> Mapping[UUID, Plan]:
-        """Return a plan for each message id, having written down the calls it intends."""
-        ...
-
-    def call(self, request: Any, lease: float) -> Any:
-        """Make the call; ``lease`` is the monotonic moment at which the message is ours no more."""
         ...
 
     def settle(
@@ -121,4 +109,17 @@ class Handler(Protocol):
 
     def bury(self, case: Any, messages: Sequence[Started], reason: str) -> None:
         """Follow up on messages that became dead in this transaction."""
+        ...
+
+
+@runtime_checkable
+class CallingHandler(Handler, Protocol):
+    """A handler that asks somebody else in between."""
+
+    def prepare(self, case: Any, messages: Sequence[Started]) -> Mapping[UUID, Plan]:
+        """Return a plan for each message id, having written down the calls it intends."""
+        ...
+
+    def call(self, request: Any, lease: float) -> Any:
+        """Make the call; ``lease`` is the monotonic moment at which the message is ours no more."""
         ...

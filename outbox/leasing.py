@@ -1,8 +1,7 @@
 """The dispatcher's side of a message: claim it, or give it back.
 
-Claim and commit first, publish second, write nothing after a publish: a worker then never meets a
-message before its claim exists, and a dispatcher that dies anywhere leaves only a lease that runs
-out.
+Claim first, publish second, write nothing after a publish: a worker then never meets a message
+before its claim exists, and a dispatcher that dies anywhere leaves only a lease that runs out.
 """
 
 from collections import defaultdict
@@ -16,6 +15,7 @@ from django.db import IntegrityError
 from core.db import rows, transaction
 from outbox.handling import Ticket
 from outbox.poison import IS_POISON
+from outbox.unhurried import UNHURRIED
 
 # A claim that starts here meets no index entries of rows that are long gone (scan floor); the
 # margin covers transactions that commit later than rows with a younger due time.
@@ -42,7 +42,7 @@ _ALL_LANES = """
 
 # MATERIALIZED, or the planner may lock more rows than the limit. NO KEY UPDATE does not collide
 # with foreign key checks.
-_CLAIM = """
+_CLAIM = f"""
     WITH due AS MATERIALIZED (
         SELECT id FROM outbox_message
         WHERE state = 0 AND lane = %(lane)s AND NOT alone
@@ -54,9 +54,9 @@ _CLAIM = """
     SET state = 1, epoch = m.epoch + 1, started_at = NULL, worker = '',
         lease_until = now() + %(lease)s,
         job = (%(jobs)s::uuid[])[1 + numbered.place / %(size)s]
-    FROM numbered WHERE m.id = numbered.id
+    FROM numbered WHERE {UNHURRIED} AND m.id = numbered.id
     RETURNING m.job, m.id, m.epoch, m.available_at, now()
-"""
+"""  # noqa: S608 - our own constant
 
 _CLAIM_ALONE = f"""
     WITH due AS MATERIALIZED (
@@ -69,7 +69,7 @@ _CLAIM_ALONE = f"""
     UPDATE outbox_message m
     SET state = 1, epoch = m.epoch + 1, started_at = NULL, worker = '',
         lease_until = now() + %(lease)s, job = %(job)s
-    FROM due WHERE m.id = due.id
+    FROM due WHERE {UNHURRIED} AND m.id = due.id
     RETURNING m.lane, m.id, m.epoch, m.job, now()
 """  # noqa: S608 - our own constant
 
@@ -153,8 +153,7 @@ def claim(
         "floor": floor,
         "jobs": [uuid4() for _ in range(-(-limit // size))],
     }
-    with transaction():
-        claimed = rows(_CLAIM, params)
+    claimed = rows(_CLAIM, params)
     jobs: defaultdict[UUID, list[Ticket]] = defaultdict(list)
     for job, message_id, epoch, *_ in sorted(claimed, key=lambda row: row[1]):
         jobs[job].append(Ticket(message_id, epoch))
@@ -172,8 +171,7 @@ def claim_alone(
     """
     params = {"lease": lease, "job": uuid4(), "barred": list(barred), "served": list(served)}
     try:
-        with transaction():
-            claimed = rows(_CLAIM_ALONE, params)
+        claimed = rows(_CLAIM_ALONE, params)
     except IntegrityError:
         return None  # another dispatcher was faster; the index lets only one through
     for lane, message_id, epoch, job, claimed_at in claimed:

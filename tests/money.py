@@ -32,6 +32,7 @@ from outbox.handling import Started
 from outbox.leasing import Job
 from payments.asking import Heard, Question
 from payments.facts import Said
+from payments.handlers import OperationHandler
 from payments.models import Operation, Payment
 from tests.conftest import Database
 from tests.gateways.mocking import body_of
@@ -222,9 +223,9 @@ def begin(payment: Payment, *, worker: str = WORKER) -> tuple[Started, Question]
     """Claim and prepare the one due message of a payment's charge, and stop before the call."""
     (job,) = [job for job in claim_all() if job.lane.endswith(payment.gateway)]
     found = delivery.peek(job.tickets)
-    run = Run(ROUTES[found[0][1]], worker, job.lane)
+    run = Run(OperationHandler(), worker, job.lane)
     by_id = {ticket.id: ticket for ticket in job.tickets}
-    calls, _ = run._prepared([(by_id[message_id], subject) for message_id, _, subject in found])
+    calls = run._prepared([(by_id[message_id], subject) for message_id, _, subject in found])
     ((message, plan, _),) = calls
     return message, plan.request
 

@@ -9,7 +9,7 @@ from core.db import rows, rows_of_values
 from core.logging import get_logger
 from core.metrics import PROVIDER_EVENTS
 from outbox import staging
-from outbox.handling import Completion, Done, Local, Plan, Started
+from outbox.handling import Completion, Done, Started
 from payments import cases, notices
 from payments.cases import Case, Docket
 from payments.changes import Changes
@@ -73,14 +73,6 @@ class ProviderEventHandler:
                 "merchant_id": str(about.payment.merchant_id),
             }
         return ids
-
-    def prepare(self, case: Pile, messages: Sequence[Started]) -> Mapping[UUID, Plan]:
-        """Return that there is nothing to ask."""
-        return {message.id: Local() for message in messages}
-
-    def call(self, request: Any, lease: float) -> None:
-        """Not used: an event is applied without a call."""
-        raise NotImplementedError
 
     def settle(
         self, case: Pile, answers: Sequence[tuple[Started, Any]]

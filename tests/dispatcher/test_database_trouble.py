@@ -16,6 +16,7 @@ from gateways.base import succeeded
 from outbox import delivery
 from payments.asking import Heard
 from payments.facts import Said
+from payments.handlers import OperationHandler
 from payments.models import Attempt, Payment
 from tests.dispatcher.trouble import SHUTDOWN, make_trouble
 from tests.money import (
@@ -148,7 +149,7 @@ class TestAJobWithALockedPayment:
         self.lock(holder, locked)
         began = monotonic()
 
-        (prepared,) = Run(ROUTES["charge"], WORKER, job.lane)._prepare(subjects)
+        (prepared,) = Run(OperationHandler(), WORKER, job.lane)._prepare(subjects)
 
         assert len(prepared.calls) == 1
         assert prepared.lease_end - began > settings.RUN_LEASE.total_seconds() + 0.2

@@ -37,6 +37,18 @@ class TestAStart:
         assert len(start(ticket)) == 1
         assert start(ticket) == []
 
+    def test_of_local_work_is_won_once_too(self):
+        plant(2)
+        tickets = claim()
+        lease = timedelta(seconds=20)
+
+        won = delivery.start_locally(tickets, worker="host:7", lease=lease)
+
+        assert {message.ticket for message in won} == set(tickets)
+        assert states("starts", "worker") == [(1, "host:7")] * 2
+        assert delivery.start_locally(tickets, worker="host:8", lease=lease) == []
+        assert start(*tickets) == []
+
     def test_of_another_epoch_is_stale(self):
         plant()
         (ticket,) = claim()

@@ -11,6 +11,7 @@ from dispatcher import endings
 from dispatcher.routes import ROUTES
 from dispatcher.runner import Run
 from outbox import delivery
+from outbox.handling import CallingHandler
 from payments.models import Refund
 from tests.money import WORKER, Shop, a_shop, claim_all, counted, drain
 
@@ -27,9 +28,10 @@ def refund_many(shop: Shop, many: int) -> int:
     assert len(job.tickets) == many
     by_id = {ticket.id: ticket for ticket in job.tickets}
     handler = ROUTES["refund"]
+    assert isinstance(handler, CallingHandler)
     with CaptureQueriesContext(connection) as queries:
         found = [(by_id[id_], subject) for id_, _, subject in delivery.peek(job.tickets)]
-        calls, _ = Run(handler, WORKER, job.lane)._prepared(found)
+        calls = Run(handler, WORKER, job.lane)._prepared(found)
     spent = len(queries)
     end = monotonic() + 20
     answers = [(message, handler.call(call.request, end)) for message, call, _ in calls]
