@@ -16,7 +16,7 @@ from django.db import transaction
 from redis import Redis
 
 from core.db import rows
-from outbox.handling import Completion, Done, Local, Plan, Started
+from outbox.handling import Completion, Done, Started
 
 TOUCH, RING = "touch", "ring"
 # Where a ring leaves the moment at which its effect had been committed.
@@ -42,12 +42,6 @@ class TouchHandler:
 
     def describe(self, case: None, subject_id: UUID) -> dict[str, str]:
         return {"bench_row_id": str(subject_id)}
-
-    def prepare(self, case: None, messages: Sequence[Started]) -> Mapping[UUID, Plan]:
-        return {message.id: Local() for message in messages}
-
-    def call(self, request: Any, lease: float) -> None:
-        raise NotImplementedError
 
     def settle(
         self, case: None, answers: Sequence[tuple[Started, Any]]
