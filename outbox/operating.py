@@ -34,6 +34,9 @@ _RELEASED: dict[str, Any] = {
     "state": State.PENDING,
     "available_at": Case(When(alone=True, then=Greatest(F("available_at"), Now())), default=Now()),
 }
+# Kinds whose waiting message ends when a dead one about the same subject is replayed, which then
+# does its work, too. Or no dead charge could be replayed: its death leaves an inquiry.
+GIVING_WAY: set[str] = set()
 _SHOWN = ("state", "epoch", "available_at", "starts", "failures", "max_attempts")
 
 
@@ -47,7 +50,7 @@ def replay(message_id: UUID, *, epoch: int, state: int, actor: str, reason: str)
     The epoch goes up, so that whoever still works on it is fenced.
 
     :raises ActRefused: if it is not as seen, is in flight or done, or if another message about the
-        same subject is active
+        same subject is active and does not give way
     :raises ValueError: if nobody, or no reason, is named
     """
     _check(state, {State.PENDING, State.HELD, State.DEAD}, "replayed")
@@ -106,6 +109,7 @@ def _act(  # noqa: PLR0913, PLR0917 - what was seen, what is to be, and who want
     with transaction():
         seen = Message.objects.filter(id=message_id, epoch=epoch, state=state)
         before = seen.select_for_update(no_key=True).first()
+        ended = _make_way(before) if before and before.state == State.DEAD else []
         if before is None or not seen.update(**changed, epoch=F("epoch") + 1):
             raise ActRefused(_what_changed(message_id, epoch, state))
         after = Message.objects.get(id=message_id)
@@ -116,9 +120,23 @@ def _act(  # noqa: PLR0913, PLR0917 - what was seen, what is to be, and who want
             subject_id=message_id,
             reason=reason,
             before=_facts(before),
-            after=_facts(after),
+            after={**_facts(after), **({"ended": ended} if ended else {})},
         )
     return after.lane
+
+
+def _make_way(message: Message) -> list[UUID]:
+    """End what waits about the same subject and gives way; return that."""
+    waiting = Message.objects.filter(
+        subject_id=message.subject_id,
+        kind__in=GIVING_WAY,
+        state__in=[State.PENDING, State.HELD],
+    )
+    ended = [other.id for other in waiting.select_for_update(no_key=True).order_by("id")]
+    Message.objects.filter(id__in=ended).update(
+        state=State.DONE, finished_at=Now(), epoch=F("epoch") + 1
+    )
+    return ended
 
 
 def _facts(message: Message) -> dict[str, Any]:

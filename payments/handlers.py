@@ -20,7 +20,7 @@ from core.ids import uuid7
 from core.logging import get_logger
 from core.metrics import STARTS_ON_SETTLED
 from gateways import registry
-from outbox import staging
+from outbox import operating, staging
 from outbox.handling import Again, Call, Completion, Done, Plan, Started
 from payments import asking, cases
 from payments.asking import Errand, Heard, Question
@@ -66,6 +66,9 @@ ERRANDS = {
     INQUIRE: Errand.INQUIRE,
     RECHECK: Errand.LOOK,
 }
+
+# A charge or refund that is carried out asks for itself what became of an earlier call.
+operating.GIVING_WAY.add(INQUIRE)
 
 
 class OperationHandler:

@@ -136,13 +136,13 @@ class TestAReplay:
     def test_is_refused_while_another_message_goes_on_and_says_which(self):
         message = dead(a_shop().accepted())
         other = Message.objects.create(
-            kind="inquire", lane="inquire:mock", subject_id=message.subject_id
+            kind="recheck", lane="recheck:mock", subject_id=message.subject_id
         )
 
         with acting_as(OPERATOR), pytest.raises(ActRefused) as refused:
             replay(message.id, epoch=0, state=State.DEAD, **BY)
 
-        assert f"the inquire message {other.id}, which is pending" in str(refused.value)
+        assert f"the recheck message {other.id}, which is pending" in str(refused.value)
         assert the_state(message) == (State.DEAD, 0)
         with acting_as(OPERATOR):
             assert not AuditEntry.objects.exists()
