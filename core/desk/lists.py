@@ -86,7 +86,7 @@ class Listed(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stub
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
-    actions = ()
+    actions: Sequence[str] = ()
     # Exact ids only: each of these has an index.
     found_by: Sequence[str] = ("pk",)
     search_fields = ("pk",)

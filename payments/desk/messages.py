@@ -12,12 +12,15 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from core.desk import words
+from core.desk.acts import acts_on
 from core.desk.lists import Bounded, Page, View
-from core.desk.pages import ROWS_MAX, Section, Shown, section
+from core.desk.pages import ROWS_MAX, Section, section
 from outbox import listing
 from outbox.listing import Place
 from outbox.models import Lapse, Message, State
 from payments.desk import trail
+from payments.desk.bulk import Together
+from payments.desk.deeds import MESSAGE_DEEDS
 from payments.desk.finding import join_payments, messages_of, operations_like
 from payments.handlers import ERRANDS
 from payments.models import Operation
@@ -72,8 +75,11 @@ class Age(View):
         return queryset
 
 
-class MessagePages(Shown):
+class MessagePages(Together):
     """Outbox messages."""
+
+    deeds = MESSAGE_DEEDS
+    watched = ("state", "epoch")
 
     list_display = ("id", "kind", "lane", "state_mark", "due", "age", "tries", "error", "payment")
     list_filter = (Which, Kind, Age)
@@ -146,12 +152,15 @@ class MessagePages(Shown):
 
     def sections(self, row: Message) -> list[Section]:
         """Return what it is about, and what it did so far."""
-        operations = Operation.objects.filter(id=row.subject_id).select_related("payment")
+        operations = list(Operation.objects.filter(id=row.subject_id).select_related("payment"))
+        others = [one for one in messages_of([row.subject_id]) if one.id != row.id]
         return [
             *(_payment(one) for one in operations),
             trail.operations(operations),
             trail.attempts([row.subject_id], only_of=row.id),
             lapses(row),
+            trail.messages(others, timezone.now(), "Other messages about the same"),
+            acts_on([row.id]),
         ]
 
 

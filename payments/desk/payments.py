@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from core.desk import words
+from core.desk.acts import acts_on
 from core.desk.lists import View
 from core.desk.pages import ROWS_MAX, Section, Shown, section
 from payments.desk import trail
@@ -98,16 +99,18 @@ class PaymentPages(Statused):
         operations = list(row.operations.order_by("id")[:ROWS_MAX])
         refunds = list(row.refunds.order_by("id")[:ROWS_MAX])
         ids, sources = [one.id for one in operations], [row.id, *(one.id for one in refunds)]
+        messages = messages_of(ids)
         return [
             trail.operations(operations),
             trail.attempts(ids),
             refunds_of(refunds),
             trail.history(payment=row),
-            trail.messages(messages_of(ids), timezone.now()),
+            trail.messages(messages, timezone.now()),
             trail.notices(operation__in=ids),
             *(more(row, ids) for more in MORE),
             trail.books(sources),
             events(sources),
+            acts_on([row.id, *ids, *(message.id for message in messages)]),
         ]
 
 

@@ -62,10 +62,10 @@ def tries(message: Message) -> str:
     return f"{message.starts} started, {message.failures}/{message.max_attempts} failed{lost}"
 
 
-def messages(found: Iterable[Message], now: datetime) -> Section:
+def messages(found: Iterable[Message], now: datetime, title: str = "Messages") -> Section:
     """Return messages as a table."""
     return section(
-        "Messages",
+        title,
         ("Message", "Kind", "State", "Due", "Attempts", "Last error", "Age"),
         [
             (
