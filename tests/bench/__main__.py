@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -11,6 +12,7 @@ from typing import NoReturn
 from config.stack.problem import StackProblem
 from config.stack.speech import say, show
 from tests.bench import page
+from tests.bench.balance import balance
 from tests.bench.claim import claim
 from tests.bench.create import create
 from tests.bench.drain import drain
@@ -29,6 +31,7 @@ FIGURES: dict[str, Callable[[Ground], Figure]] = {
     "settled": settled,
     "latency": latency,
     "claim": claim,
+    "balance": balance,
     "memory": memory,
 }
 DOCS = ROOT / "docs"
@@ -90,6 +93,9 @@ def _measured(name: str, where: Ground, into: Path) -> bool:
         return where.quick
     except (BenchProblem, AssertionError) as problem:
         say(name, f"no figure: {problem}")
+        return False
+    except Exception:  # noqa: BLE001 - the other figures can still be measured
+        say(name, f"no figure: {traceback.format_exc()}")
         return False
     data = circumstances(where, sys.argv[1:])
     page.record(into, name, figure, data, list(FIGURES))

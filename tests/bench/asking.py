@@ -1,12 +1,15 @@
-"""One question, asked again and again: ``python -m tests.bench.asking claim PENDING CLAIMED``.
+"""One question, asked again and again of one database.
 
-For each line that comes in, the question is asked once, and the milliseconds that it took go out.
+``python -m tests.bench.asking claim PENDING CLAIMED`` or ``… balance MERCHANT MODE``. For each line
+that comes in, the question is asked once, and the milliseconds that it took go out.
 """
 
 import sys
 from collections.abc import Callable
 from datetime import timedelta
 from time import perf_counter
+from typing import Protocol
+from uuid import UUID
 
 import django
 
@@ -16,6 +19,7 @@ from django.conf import settings  # noqa: E402
 
 from core.db import rows, transaction  # noqa: E402
 from dispatcher.loop import NO_FLOOR  # noqa: E402
+from ledger import books  # noqa: E402
 from outbox import leasing  # noqa: E402
 
 LANE = "charge:mock_success"
@@ -37,19 +41,24 @@ _DONE = """
 """
 
 
+class Question(Protocol):
+    def ask(self) -> float:
+        """Return how many seconds the answer took."""
+        ...
+
+
 class Claims:
     """Claims some of what is pending; then those are done, and as many new ones pending."""
 
-    def __init__(self, pending: int, claimed: int) -> None:
-        self.claimed = claimed
-        self._add(pending)
+    def __init__(self, pending: str, claimed: str) -> None:
+        self.claimed = int(claimed)
+        self._add(int(pending))
 
     def _add(self, count: int) -> None:
         with transaction():
             rows(_PENDING, {"lane": LANE, "count": count})
 
     def ask(self) -> float:
-        """Return how long one claim took."""
         began = perf_counter()
         # Without a floor: a claim that has to find the beginning of what is pending.
         jobs, _ = leasing.claim(
@@ -64,12 +73,29 @@ class Claims:
         return seconds
 
 
+class Balances:
+    """Reads a merchant's balances."""
+
+    def __init__(self, merchant_id: str, mode: str) -> None:
+        self._merchant_id, self._mode = UUID(merchant_id), mode
+
+    def ask(self) -> float:
+        began = perf_counter()
+        found = books.balances(self._merchant_id, self._mode)
+        seconds = perf_counter() - began
+        (balance,) = found
+        assert balance.available > 0
+        return seconds
+
+
+QUESTIONS: dict[str, Callable[[str, str], Question]] = {"claim": Claims, "balance": Balances}
+
+
 def main() -> None:
-    question, *numbers = sys.argv[1:]
-    questions: dict[str, Callable[..., Claims]] = {"claim": Claims}
-    asked = questions[question](*map(int, numbers))
+    name, *arguments = sys.argv[1:]
+    question = QUESTIONS[name](*arguments)
     for _ in sys.stdin:
-        sys.stdout.write(f"{asked.ask() * 1000}\n")
+        sys.stdout.write(f"{question.ask() * 1000}\n")
         sys.stdout.flush()
 
 

@@ -133,6 +133,21 @@ class BenchStack(Stack):
         return run([sys.executable, *arguments], env=env)
 
     @contextmanager
+    def writing(self) -> Iterator[Callable[[str, Any], None]]:
+        """Give a function that writes as the owner, each time in a transaction of its own.
+
+        It does not wait for the disk: this only makes what is measured afterwards.
+        """
+        with closing(servers.connect(self.databases.url(self.database, owner=True))) as connection:
+
+            def write(sql: str, params: Any) -> None:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute("SET synchronous_commit TO off")
+                    cursor.execute(sql, params)
+
+            yield write
+
+    @contextmanager
     def asking(self, *question: str) -> Iterator[Callable[[], float]]:
         """Give a function that has a process ask once, and returns the milliseconds it took."""
         asker = subprocess.Popen(

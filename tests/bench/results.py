@@ -119,10 +119,14 @@ def by_turns(
     """
     found: dict[str, list[float]] = {label: [] for label in contenders}
     for number in range(1, rounds + 1):
-        turns = [{label: measure() for label, measure in contenders.items()} for _ in range(each)]
-        for label, values in found.items():
-            values.append(median(turn[label] for turn in turns))
-            say(name, f"round {number} of {rounds}: {label} {values[-1]:,.4g} {unit}")
+        turns: dict[str, list[float]] = {label: [] for label in contenders}
+        for turn in range(1, each + 1):
+            for label, measure in contenders.items():
+                turns[label].append(measure())
+                if turn == each:
+                    found[label].append(median(turns[label]))
+                    value = f"{label} {found[label][-1]:,.4g} {unit}"
+                    say(name, f"round {number} of {rounds}: {value}")
     return {label: Series(label, values) for label, values in found.items()}
 
 
