@@ -13,7 +13,7 @@ from django.db.models import Case, F, When
 from django.db.models.functions import Greatest, Now
 
 from core import audit
-from core.db import transaction
+from core.db import needs_transaction, transaction
 from outbox.models import Message, State
 
 # Enough for the replay to be more than one try.
@@ -85,6 +85,19 @@ def word(state: int) -> str:
     return State(state).label.lower()
 
 
+@needs_transaction
+def refuse_unless_as_seen(message_id: UUID, epoch: int, state: int) -> Message:
+    """Lock a message that is as it was seen, and return it.
+
+    :raises ActRefused: with what changed
+    """
+    seen = Message.objects.filter(id=message_id, epoch=epoch, state=state)
+    found = seen.select_for_update(no_key=True).first()
+    if found is None:
+        raise ActRefused(_what_changed(message_id, epoch, state))
+    return found
+
+
 def _check(state: int, possible: set[State], what: str) -> None:
     if state in possible:
         return
@@ -107,10 +120,10 @@ def _act(  # noqa: PLR0913, PLR0917 - what was seen, what is to be, and who want
     reason: str,
 ) -> str:
     with transaction():
+        before = refuse_unless_as_seen(message_id, epoch, state)
         seen = Message.objects.filter(id=message_id, epoch=epoch, state=state)
-        before = seen.select_for_update(no_key=True).first()
-        ended = _make_way(before) if before and before.state == State.DEAD else []
-        if before is None or not seen.update(**changed, epoch=F("epoch") + 1):
+        ended = _make_way(before) if before.state == State.DEAD else []
+        if not seen.update(**changed, epoch=F("epoch") + 1):
             raise ActRefused(_what_changed(message_id, epoch, state))
         after = Message.objects.get(id=message_id)
         audit.record(

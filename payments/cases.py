@@ -8,7 +8,7 @@ from uuid import UUID
 
 from core.db import needs_transaction
 from core.schema import TransactionTime
-from payments.facts import Fact, Said, Verdict, fold
+from payments.facts import Fact, Matter, Said, Verdict, fold, matters
 from payments.models import Attempt, AttemptKind, Notice, Operation, OperationKind, Payment
 
 
@@ -48,6 +48,10 @@ class Case:
     def verdict(self) -> Verdict:
         """Fold the facts."""
         return fold(self.facts(), amount=self.operation.amount, currency=self.operation.currency)
+
+    def matters(self) -> frozenset[Matter]:
+        """Return what a person has to judge, if the facts call for one."""
+        return matters(self.facts(), amount=self.operation.amount, currency=self.operation.currency)
 
 
 @dataclass(slots=True)
@@ -89,6 +93,17 @@ def load(operation_ids: Sequence[UUID]) -> Docket:
             case.charge = charges[case.payment.id]
     now = next(iter(locked.values())).now if locked else datetime.max  # noqa: DTZ901
     return Docket(now, cases)
+
+
+def of_payment(payment: Payment) -> list[Case]:
+    """Read all that is known of a payment's operations, oldest first; locks nothing."""
+    operations = Operation.objects.filter(payment=payment).select_related("refund").order_by("id")
+    cases = {operation.id: Case(operation, payment) for operation in operations}
+    for attempt in Attempt.objects.filter(operation__in=list(cases)).order_by("id"):
+        cases[attempt.operation_id].attempts.append(attempt)
+    for notice in Notice.objects.filter(operation__in=list(cases)):
+        cases[notice.operation_id].notices.append(notice)
+    return list(cases.values())
 
 
 def _charges(cases: dict[UUID, Case]) -> dict[UUID, Operation]:

@@ -14,11 +14,11 @@ _GRACE = "interval '1 minute'"
 
 _FACTS = """
     said AS (
-        SELECT operation_id, outcome, amount, currency, code, answered_at AS at,
+        SELECT operation_id, outcome, provider_id, amount, currency, code, answered_at AS at,
                false AS by_webhook
         FROM payments_attempt WHERE answered_at IS NOT NULL
         UNION ALL
-        SELECT operation_id, outcome, amount, currency, code, recorded_at, true
+        SELECT operation_id, outcome, provider_id, amount, currency, code, recorded_at, true
         FROM payments_notice
     ), taken AS (
         SELECT operation_id FROM said WHERE outcome IN ('pending', 'requires_action')
@@ -85,14 +85,35 @@ FOLD = [
     ),
     Invariant(
         "payments-strange-money-is-reviewed",
-        "an answer about another amount or currency has a person look, until it is settled",
+        "an answer about another amount or currency has a person look, until it is settled, or"
+        " until somebody who saw it ends that",
         f"""
         WITH {_FACTS}
         SELECT k.id, k.state FROM known k JOIN payments_operation o ON o.id = k.id
         JOIN payments_payment p ON p.id = o.payment_id
         WHERE (k.moved OR k.odd AND k.state = 'open') AND NOT k.ours AND NOT p.needs_review
-          AND k.newest <= now() - {_GRACE}
+          AND k.newest <= now() - {_GRACE} AND EXISTS (
+            SELECT FROM judged j WHERE j.operation_id = k.id
+              AND (j.outcome = 'succeeded' OR j.outcome = 'declined' AND NOT j.is_no)
+              AND NOT EXISTS (
+                SELECT FROM payments_seen s
+                WHERE s.operation_id = j.operation_id
+                  AND (s.outcome, s.provider_id, s.amount, s.currency)
+                      IS NOT DISTINCT FROM (j.outcome, j.provider_id, j.amount, j.currency)))
         """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "payments-reviews-ended-by-somebody",
+        "what a person has seen was written down as they ended a review, for a reason, and told",
+        """
+        SELECT s.id, s.operation_id, s.audit_id FROM payments_seen s
+        JOIN payments_operation o ON o.id = s.operation_id
+        WHERE NOT EXISTS (
+            SELECT FROM core_auditentry a JOIN payments_event e ON e.xid = a.xid
+            WHERE a.id = s.audit_id AND a.xid = s.xid AND a.action = 'payment.review_ended'
+              AND a.subject_id = o.payment_id::text
+              AND e.aggregateid = o.payment_id AND e.type = 'payment.review_ended')
+        """,
     ),
 ]
 
@@ -172,48 +193,50 @@ SENDS = [
     ),
 ]
 
+# A person ended a review of it as it stands: other money moved, and that is settled elsewhere.
+_WAS_SEEN = "EXISTS (SELECT FROM payments_seen s WHERE s.operation_id = o.id)"
 FOLLOWED_UP = [
     Invariant(
         "payments-nothing-is-forgotten",
-        "an open operation has a message that goes on with it, or a person who was called",
-        """
+        "an open operation has a message that goes on with it, or a person who is called or came",
+        f"""
         SELECT o.id, o.kind, o.payment_id FROM payments_operation o
         JOIN payments_payment p ON p.id = o.payment_id
-        WHERE o.state = 'open' AND NOT p.needs_review
+        WHERE o.state = 'open' AND NOT p.needs_review AND NOT {_WAS_SEEN}
           AND NOT EXISTS (SELECT FROM outbox_message m
                           WHERE m.subject_id = o.id AND m.state IN (0, 1, 2, 3))
-        """,
+        """,  # noqa: S608 - our own constants
     ),
     Invariant(
         "payments-dead-messages-are-reviewed",
         "a dead message left its operation settled, or its payment with a person",
-        """
+        f"""
         SELECT m.id, m.kind, m.last_error FROM outbox_message m
         JOIN payments_operation o ON o.id = m.subject_id
         JOIN payments_payment p ON p.id = o.payment_id
-        WHERE m.state = 9 AND o.state = 'open' AND NOT p.needs_review
-        """,
+        WHERE m.state = 9 AND o.state = 'open' AND NOT p.needs_review AND NOT {_WAS_SEEN}
+        """,  # noqa: S608 - our own constants
     ),
     Invariant(
         "payments-at-rest-no-message-waits",
-        "at rest no message waits, but for payments that a person must look at",
-        """
+        "at rest no message waits, but for payments that a person must look at, or has",
+        f"""
         SELECT m.id, m.kind, m.lane, m.available_at FROM outbox_message m
         LEFT JOIN payments_operation o ON o.id = m.subject_id
         LEFT JOIN payments_payment p ON p.id = o.payment_id
-        WHERE m.state IN (0, 1, 2) AND NOT coalesce(p.needs_review, false)
-        """,
+        WHERE m.state IN (0, 1, 2) AND NOT coalesce(p.needs_review, false) AND NOT {_WAS_SEEN}
+        """,  # noqa: S608 - our own constants
         quiescent=True,
     ),
     Invariant(
         "payments-at-rest-operations-settled",
-        "at rest every operation is settled, but for what a person must look at, or holds",
-        """
+        "at rest every operation is settled, but for what a person must look at, has, or holds",
+        f"""
         SELECT o.id, o.kind, o.payment_id FROM payments_operation o
         JOIN payments_payment p ON p.id = o.payment_id
-        WHERE o.state = 'open' AND NOT p.needs_review AND NOT EXISTS (
+        WHERE o.state = 'open' AND NOT p.needs_review AND NOT {_WAS_SEEN} AND NOT EXISTS (
             SELECT FROM outbox_message m WHERE m.subject_id = o.id AND m.state = 3)
-        """,
+        """,  # noqa: S608 - our own constants
         quiescent=True,
     ),
 ]

@@ -41,6 +41,19 @@ class Fact:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What a person has to judge of a fact: money moved, or a refusal of other money.
+
+    Whoever said it, and in whatever words.
+    """
+
+    said: Said
+    provider_id: str
+    amount: int | None
+    currency: str
+
+
 class Meaning(StrEnum):
     """What the facts amount to."""
 
@@ -86,6 +99,15 @@ def fold(facts: Iterable[Fact], *, amount: int, currency: str) -> Verdict:
         # Money moved, but not what we asked for: never posted, never called failed.
         return Verdict(Meaning.UNKNOWN, review=review)
     return replace(_without_success(known - strange, strange), review=review)
+
+
+def matters(facts: Iterable[Fact], *, amount: int, currency: str) -> frozenset[Matter]:
+    """Return what a person has to judge, if the facts call for one."""
+    return frozenset(
+        Matter(fact.said, fact.provider_id, fact.amount, fact.currency)
+        for fact in facts
+        if fact.said is Said.SUCCEEDED or _is_strange(fact, amount, currency)
+    )
 
 
 def _is_strange(fact: Fact, amount: int, currency: str) -> bool:

@@ -13,6 +13,7 @@ GRANTS: dict[str, str] = {
     "payments_notice": "SELECT, INSERT",
     "payments_statuschange": "SELECT, INSERT",
     "payments_event": "SELECT, INSERT",
+    "payments_seen": "SELECT",
 }
 # A status is the facts' to change, never a person's.
 OPERATOR_GRANTS: dict[str, str] = {
@@ -20,4 +21,5 @@ OPERATOR_GRANTS: dict[str, str] = {
     "payments_payment": "SELECT, UPDATE (needs_review, review_reason, review_operation,"
     " updated_at)",
     "payments_event": "SELECT, INSERT",
+    "payments_seen": "SELECT, INSERT",
 }

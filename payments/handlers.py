@@ -28,7 +28,8 @@ from payments.cases import Case, Docket
 from payments.changes import Changes
 from payments.facts import NOBODY_CAN_SEND, Meaning, Said, Verdict
 from payments.models import Attempt, AttemptKind, Operation, OperationKind
-from payments.outcomes import Cause, apply, review
+from payments.outcomes import Cause, apply
+from payments.reviews import is_over, review
 from payments.states import OperationState, Status
 
 log = get_logger(__name__)
@@ -262,7 +263,7 @@ def _retry_delay(message: Started, heard: Heard) -> timedelta:
 
 
 def _inquiry_delay(case: Case, verdict: Verdict) -> timedelta:
-    if case.payment.needs_review:
+    if case.payment.needs_review or is_over(case):
         return REVIEWED_INQUIRY
     is_waiting = verdict.meaning is Meaning.WAITING
     longest = WAITING_SECONDS_MAX if is_waiting else INQUIRY_SECONDS_MAX
@@ -276,7 +277,9 @@ def _jittered(seconds: float) -> float:
 
 
 def _review_if_hopeless(case: Case, heard: Heard, changes: Changes) -> None:
-    """A clock never fails a payment; it only calls for a person."""
+    """A clock never fails a payment; it only calls for a person, who has not looked before."""
+    if is_over(case):
+        return
     since = (case.operation.refund or case.payment).outcome_unknown_since
     if since and changes.now - since > settings.REVIEW_AFTER:
         review(case.payment, changes, "its outcome is still unknown", case.operation)

@@ -15,7 +15,7 @@ from core.models import Merchant, Mode, one_of
 from core.money import MAX_AMOUNT
 from core.schema import XidField
 from payments.states import OperationState, RefundStatus, Status
-from payments.trail import Attempt, AttemptKind, Event, Notice, StatusChange
+from payments.trail import Attempt, AttemptKind, Event, Notice, Seen, StatusChange
 
 __all__ = [
     "Attempt",
@@ -26,6 +26,7 @@ __all__ = [
     "OperationKind",
     "Payment",
     "Refund",
+    "Seen",
     "StatusChange",
 ]
 
@@ -67,6 +68,10 @@ class Payment(models.Model):
     xid = XidField()
 
     class Meta:
+        permissions: ClassVar = [
+            ("inquire_payment", "Can have the provider asked now"),
+            ("end_review", "Can end a review"),
+        ]
         indexes: ClassVar = [
             models.Index(fields=["merchant", "mode", "-id"], name="payment_newest_first"),
             models.Index(

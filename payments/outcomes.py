@@ -15,6 +15,7 @@ from payments.cases import Case
 from payments.changes import Changes
 from payments.facts import Meaning, Review, Verdict
 from payments.models import Operation, Payment, Refund
+from payments.reviews import is_over, review
 from payments.states import OperationState, RefundStatus, Status
 
 NOTICE = "notice"
@@ -39,27 +40,9 @@ def apply(case: Case, changes: Changes, cause: Cause) -> Verdict:
     elif operation.state == OperationState.OPEN and cause.name != NOTICE:
         # A notice says nothing of a call that may just be on its way.
         _note_doubt(operation.refund or case.payment, changes, verdict)
-    if verdict.review:
+    if verdict.review and not is_over(case):
         review(case.payment, changes, verdict.review)
     return verdict
-
-
-def review(
-    payment: Payment, changes: Changes, reason: str, operation: Operation | None = None
-) -> None:
-    """Ask for a person. With an operation, its end ends that; without one only a person does."""
-    asks_already = payment.needs_review
-    caller = operation.id if operation else None
-    if asks_already and payment.review_operation in {None, caller}:
-        return
-    if not asks_already or operation is None:
-        payment.review_reason = reason
-    # Called by two of them, neither's end may end it.
-    payment.review_operation = None if asks_already else caller
-    payment.needs_review = True
-    changes.touch(payment)
-    if not asks_already:
-        changes.tell("payment.needs_review", payment)
 
 
 def _succeeded(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:

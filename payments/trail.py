@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from core.audit import AuditEntry
 from core.ids import uuid7
 from core.models import Merchant, Mode, one_of
 from core.schema import XidField
@@ -78,6 +79,31 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.id}"
+
+
+class Seen(models.Model):
+    """What a person had seen of an operation when they ended a review; append-only.
+
+    The fold asks for a person again only for what is not among these (``payments.reviews``).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    operation = models.ForeignKey(
+        "payments.Operation", on_delete=models.PROTECT, related_name="seen"
+    )
+    audit = models.ForeignKey(AuditEntry, on_delete=models.PROTECT, related_name="+")
+    outcome = models.TextField()
+    provider_id = models.TextField(default="")
+    amount = models.BigIntegerField(null=True)
+    currency = models.TextField(default="")
+    seen_at = models.DateTimeField(db_default=Now())
+    xid = XidField()
+
+    class Meta:
+        default_permissions: ClassVar = ["view"]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.amount} {self.currency}"
 
 
 class StatusChange(models.Model):

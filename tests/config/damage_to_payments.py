@@ -106,6 +106,12 @@ OF_FACTS = {
             """
         )
     ],
+    "payments-reviews-ended-by-somebody": [
+        Damage("UPDATE core_auditentry SET subject_id = 'another'"),
+        Damage("UPDATE core_auditentry SET action = 'payment.seen'"),
+        Damage("DELETE FROM payments_event WHERE type = 'payment.review_ended'"),
+        Damage("UPDATE payments_seen SET audit_id = gen_random_uuid()"),
+    ],
     "payments-one-key-per-operation": [
         Damage(
             f"""

@@ -7,7 +7,10 @@ from uuid import uuid4
 
 from django.conf import settings
 
+from core.db import OPERATOR, acting_as
 from gateways.mocks import webhook
+from payments.models import Payment
+from payments.operating import end_review, sight_of
 from tests.money import a_client, a_shop, charge_of, drain, hurry
 
 ROUNDS = 6
@@ -45,7 +48,7 @@ def live_through() -> None:
     early = shop.accepted(800)
     success = {"type": "charge.succeeded", "provider_id": "ch_told"}
     assert tell("mock_success", reference=str(early.id), amount=800, **success).status_code == 200
-    mistaken = shop.accepted(600)
+    mistaken, twice = shop.accepted(600), shop.accepted(1_100)
     tell("mock_success", reference=str(mistaken.id), amount=601, **success)
     settle_everything()
 
@@ -57,10 +60,29 @@ def live_through() -> None:
     shop.refund(unlucky)
     settle_everything()
 
+    tell_late(declined, plain, twice)
+    twice.refresh_from_db()
+    look_at(twice)
+
+
+def tell_late(declined: Payment, plain: Payment, twice: Payment) -> None:
+    success = {"type": "charge.succeeded", "provider_id": "ch_told"}
     reference = str(charge_of(declined).id)
     tell("mock_failure", reference=reference, amount=500, **success)
     tell("mock_success", reference=str(uuid4()), amount=500, **success)
     tell(
         "mock_success", reference=str(plain.id), type="charge.failed", amount=1_000, provider_id="x"
     )
+    tell("mock_success", reference=str(twice.id), amount=1_100, **success)
     settle_everything()
+
+
+def look_at(payment: Payment) -> None:
+    with acting_as(OPERATOR):
+        end_review(
+            payment.id,
+            version=payment.version,
+            seen_as=sight_of(payment),
+            actor="ada",
+            reason="one of them was paid back by hand",
+        )

@@ -81,7 +81,7 @@ class TestTheDatabase:
         [
             "UPDATE core_auditentry SET reason = 'another'",
             "DELETE FROM core_auditentry",
-            "TRUNCATE core_auditentry",
+            "TRUNCATE core_auditentry CASCADE",
         ],
     )
     def test_refuses_its_owner_a_change(self, owner, sql):

@@ -178,6 +178,23 @@ def plant_notice(connection: Connection, operation_id: str, **columns: Any) -> s
     )
 
 
+def plant_seen(connection: Connection, operation_id: str, **columns: Any) -> str:
+    audit_id = insert(
+        connection,
+        "core_auditentry",
+        actor="ada",
+        action="payment.review_ended",
+        subject_type="payment",
+        subject_id="1",
+        reason="paid back by hand",
+        before="{}",
+        after="{}",
+        request_id="",
+    )
+    seen = {"outcome": "succeeded", "provider_id": "", "currency": "", **columns}
+    return insert(connection, "payments_seen", operation_id=operation_id, audit_id=audit_id, **seen)
+
+
 def plant_change(connection: Connection, payment_id: str, **columns: Any) -> str:
     return insert(
         connection,

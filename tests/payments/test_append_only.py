@@ -16,14 +16,15 @@ from tests.payments.planting import (
     plant_operation,
     plant_payment,
     plant_refund,
+    plant_seen,
     update,
 )
 
 PAYMENT, REFUND = "payments_payment", "payments_refund"
 OPERATION, ATTEMPT = "payments_operation", "payments_attempt"
 RESTRICTED = errors.RestrictViolation
-TABLES = (PAYMENT, REFUND, OPERATION, ATTEMPT, "payments_notice", "payments_statuschange",
-          "payments_event")  # fmt: skip
+TABLES = (PAYMENT, REFUND, OPERATION, ATTEMPT, "payments_notice", "payments_seen",
+          "payments_statuschange", "payments_event")  # fmt: skip
 
 
 @pytest.fixture
@@ -43,6 +44,7 @@ def one_of_each(connection: Connection) -> dict[str, str]:
         OPERATION: operation_id,
         ATTEMPT: plant_attempt(connection, operation_id),
         "payments_notice": plant_notice(connection, operation_id),
+        "payments_seen": plant_seen(connection, operation_id),
         "payments_statuschange": plant_change(connection, payment_id),
         "payments_event": plant_event(connection),
     }
@@ -64,6 +66,7 @@ def test_nothing_is_truncated_even_by_the_owner(owner, table):
 
 APPEND_ONLY = {
     "payments_notice": {"outcome": "declined"},
+    "payments_seen": {"amount": 1},
     "payments_statuschange": {"cause": "somebody"},
     "payments_event": {"type": "payment.deleted"},
 }
@@ -103,6 +106,7 @@ FORBIDDEN = {
     "delete an attempt": "DELETE FROM payments_attempt",
     "change a notice": "UPDATE payments_notice SET outcome = ''",
     "delete a notice": "DELETE FROM payments_notice",
+    "add what a person has seen": "INSERT INTO payments_seen SELECT * FROM payments_seen",
     "change history": "UPDATE payments_statuschange SET cause = ''",
     "delete history": "DELETE FROM payments_statuschange",
     "change an event": "UPDATE payments_event SET type = ''",

@@ -23,8 +23,8 @@ from tests.payments.planting import (
 PAYMENT, REFUND = "payments_payment", "payments_refund"
 OPERATION, ATTEMPT = "payments_operation", "payments_attempt"
 RESTRICTED = errors.RestrictViolation
-TABLES = (PAYMENT, REFUND, OPERATION, ATTEMPT, "payments_notice", "payments_statuschange",
-          "payments_event")  # fmt: skip
+TABLES = (PAYMENT, REFUND, OPERATION, ATTEMPT, "payments_notice", "payments_seen",
+          "payments_statuschange", "payments_event")  # fmt: skip
 
 
 def refuses(error: Any, match: str) -> Any:

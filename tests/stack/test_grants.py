@@ -68,6 +68,7 @@ REFUSED_TO_THE_OPERATOR = [
     "DELETE FROM payments_attempt",
     "INSERT INTO payments_statuschange SELECT * FROM payments_statuschange",
     "INSERT INTO payments_notice SELECT * FROM payments_notice",
+    "UPDATE payments_seen SET amount = 1",
     "INSERT INTO ledger_transfer SELECT * FROM ledger_transfer",
     "INSERT INTO ledger_transaction SELECT * FROM ledger_transaction",
     "UPDATE ledger_transfer SET amount = 1",
