@@ -79,9 +79,10 @@ class Transaction(models.Model):
                 condition=models.Q(resolves__isnull=False),
                 name="ledger_transaction_resolved_once",
             ),
-            # What transfers refer to, so that none joins later or in another mode.
+            # What transfers refer to, so that none joins later or in another mode. It begins with
+            # xid because the roll-up reads in that order (ADR 0012).
             models.UniqueConstraint(
-                fields=["id", "xid", "mode"], name="ledger_transaction_xid_and_mode"
+                fields=["xid", "id", "mode"], name="ledger_transaction_xid_and_mode"
             ),
             models.CheckConstraint(
                 condition=models.Q(mode__in=MODES), name="ledger_transaction_known_mode"
