@@ -19,11 +19,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, Sum
-
 from core import db
 from core.db import needs_transaction
-from ledger import portable, sql
+from ledger import portable, rollup, sql
 from ledger.accounts import CHART, Account
 from ledger.legs import Layer, Leg, Posting, transaction_id
 from ledger.models import Transaction, Transfer
@@ -161,42 +159,14 @@ class Balance:
     available: int
 
 
-# One statement is one snapshot, so both figures belong together. A reversal takes back what was
-# pending on the account's other side; it is not a pending leg of its own.
-BALANCES = """
-    WITH mine AS (
-        SELECT id, currency FROM ledger_account
-        WHERE code = 'merchant_payable' AND owner = %s AND mode = %s
-    ), sides AS (
-        SELECT mine.currency,
-               CASE WHEN t.layer = 'pending' AND NOT t.reversal THEN t.amount END AS pending,
-               CASE WHEN t.layer = 'posted' OR t.reversal THEN t.amount END AS available
-        FROM mine JOIN ledger_transfer t ON t.credit_account_id = mine.id
-        UNION ALL
-        SELECT mine.currency,
-               CASE WHEN t.reversal THEN -t.amount END,
-               CASE WHEN NOT t.reversal THEN -t.amount END
-        FROM mine JOIN ledger_transfer t ON t.debit_account_id = mine.id
-    )
-    SELECT currency, coalesce(sum(pending), 0), coalesce(sum(available), 0)
-    FROM sides GROUP BY currency ORDER BY currency
-"""
-
-
 def balances(merchant_id: UUID, mode: str) -> list[Balance]:
     """Sum what a merchant is owed, by currency: what is expected, and what may be taken out."""
-    return [
-        Balance(currency, int(pending), int(available))
-        for currency, pending, available in db.rows(BALANCES, [str(merchant_id), mode])
-    ]
+    read = rollup.balances if db.connection().vendor == "postgresql" else portable.balances
+    return [Balance(*found) for found in read(merchant_id, mode)]
 
 
 def balance(account: Account, layer: Layer) -> int:
     """Sum one account in one layer, positive on the account's normal side."""
-    legs = Transfer.objects.filter(Q(debit_account=account.id) | Q(credit_account=account.id))
-    sums = legs.filter(layer=layer).aggregate(
-        debits=Sum("amount", filter=Q(debit_account=account.id), default=0),
-        credits=Sum("amount", filter=Q(credit_account=account.id), default=0),
-    )
-    net = int(sums["debits"] - sums["credits"])
+    read = rollup.net_debit if db.connection().vendor == "postgresql" else portable.net_debit
+    net = read(account.id, layer.value)
     return net if CHART[account.code].is_debit_normal else -net

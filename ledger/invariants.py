@@ -4,6 +4,7 @@ from core.guards import rights_as_listed
 from core.invariants import Invariant
 from ledger.accounts import CHART
 from ledger.grants import GRANTS, OPERATOR_GRANTS
+from ledger.rollup import ROLLED
 
 CHART_ROWS = ", ".join(
     f"('{code}', {str(line.is_debit_normal).lower()})" for code, line in CHART.items()
@@ -20,6 +21,9 @@ _GUARDS = [
         ("stamps_xid", 1 + 2 + 4, "ledger_stamp_xid"),
     )
     if (table, suffix) != ("ledger_account", "stamps_xid")
+] + [
+    ("ledger_rollup_goes_forward", "ledger_rollup", 1 + 2 + 16, "ledger_guard_rollup()"),
+    ("ledger_snapshot_only_grows", "ledger_snapshot", 1 + 2 + 16, "ledger_guard_snapshot()"),
 ]
 GUARD_ROWS = ", ".join(str(guard) for guard in _GUARDS)
 
@@ -154,10 +158,46 @@ SHAPE = [
     ),
 ]
 
+SNAPSHOTS = [
+    Invariant(
+        "ledger-snapshots-equal-sums",
+        "the snapshots are the sums of all transfers up to their mark",
+        f"""
+        WITH rolled AS ({ROLLED}), summed AS (
+            SELECT side.account_id, t.layer, t.reversal, sum(side.debit), sum(side.credit)
+            FROM ledger_transfer t CROSS JOIN LATERAL (
+                VALUES (t.debit_account_id, t.amount, 0), (t.credit_account_id, 0, t.amount)
+            ) AS side (account_id, debit, credit)
+            WHERE t.xid <= (SELECT upto FROM rolled)
+            GROUP BY side.account_id, t.layer, t.reversal
+        ), kept AS (
+            SELECT account_id, layer, reversal, debits, credits
+            FROM ledger_snapshot JOIN rolled USING (epoch)
+        )
+        (SELECT 'sum' AS what, * FROM (TABLE summed EXCEPT TABLE kept) AS missing)
+        UNION ALL
+        (SELECT 'snapshot', * FROM (TABLE kept EXCEPT TABLE summed) AS wrong)
+        """,  # noqa: S608 - our own constants
+    ),
+    Invariant(
+        "ledger-rollup-in-bounds",
+        "there is one mark, below every open transaction, and no snapshot of a later epoch",
+        f"""
+        SELECT 'marks' AS what, count(*)::text FROM ledger_rollup HAVING count(*) <> 1
+        UNION ALL
+        SELECT 'upto', upto::text FROM ({ROLLED}) AS rolled
+        WHERE upto >= pg_snapshot_xmin(pg_current_snapshot())
+        UNION ALL
+        SELECT 'epoch', account_id::text FROM ledger_snapshot
+        WHERE epoch > (SELECT max(epoch) FROM ledger_rollup)
+        """,  # noqa: S608 - our own constants
+    ),
+]
+
 GUARDS = [
     Invariant(
         "ledger-triggers-in-force",
-        "the triggers that keep the books append-only exist and fire ALWAYS",
+        "the triggers that guard the books and their snapshots exist and fire ALWAYS",
         f"""
         SELECT expected.name, actual.tgenabled
         FROM (VALUES {GUARD_ROWS}) AS expected (name, relation, bits, function)
@@ -171,4 +211,4 @@ GUARDS = [
     rights_as_listed("ledger", GRANTS, OPERATOR_GRANTS),
 ]
 
-INVARIANTS: list[Invariant] = [*SUMS, *RESOLUTIONS, *SHAPE, *GUARDS]
+INVARIANTS: list[Invariant] = [*SUMS, *RESOLUTIONS, *SHAPE, *SNAPSHOTS, *GUARDS]

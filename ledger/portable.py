@@ -1,7 +1,10 @@
-"""What ``ledger.sql`` says in one statement, in the ORM's words: for SQLite, and as its meaning."""
+"""What ``ledger.sql`` and ``ledger.rollup`` mean, said plainly: for SQLite, and to test them by."""
 
-from django.db.models import QuerySet
+from uuid import UUID
 
+from django.db.models import Q, QuerySet, Sum
+
+from core import db
 from ledger import models
 from ledger.legs import Layer, Posting
 
@@ -92,3 +95,43 @@ def _mirrors(posting: Posting) -> list[models.Transfer]:
         )
         for leg in _pending(posting).order_by("id")
     ]
+
+
+# One statement is one snapshot, so both figures belong together. A reversal takes back what was
+# pending on the account's other side; it is not a pending leg of its own.
+BALANCES = """
+    WITH mine AS (
+        SELECT id, currency FROM ledger_account
+        WHERE code = 'merchant_payable' AND owner = %s AND mode = %s
+    ), sides AS (
+        SELECT mine.currency,
+               CASE WHEN t.layer = 'pending' AND NOT t.reversal THEN t.amount END AS pending,
+               CASE WHEN t.layer = 'posted' OR t.reversal THEN t.amount END AS available
+        FROM mine JOIN ledger_transfer t ON t.credit_account_id = mine.id
+        UNION ALL
+        SELECT mine.currency,
+               CASE WHEN t.reversal THEN -t.amount END,
+               CASE WHEN NOT t.reversal THEN -t.amount END
+        FROM mine JOIN ledger_transfer t ON t.debit_account_id = mine.id
+    )
+    SELECT currency, coalesce(sum(pending), 0), coalesce(sum(available), 0)
+    FROM sides GROUP BY currency ORDER BY currency
+"""
+
+
+def balances(merchant_id: UUID, mode: str) -> list[tuple[str, int, int]]:
+    """Return pending and available of a merchant, by currency."""
+    found = db.rows(BALANCES, [str(merchant_id), mode])
+    return [(currency, int(pending), int(available)) for currency, pending, available in found]
+
+
+def net_debit(account_id: UUID, layer: str) -> int:
+    """Return debits less credits of an account in one layer."""
+    legs = models.Transfer.objects.filter(
+        Q(debit_account=account_id) | Q(credit_account=account_id)
+    )
+    sums = legs.filter(layer=layer).aggregate(
+        debits=Sum("amount", filter=Q(debit_account=account_id), default=0),
+        credits=Sum("amount", filter=Q(credit_account=account_id), default=0),
+    )
+    return int(sums["debits"] - sums["credits"])

@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.sql import SQL, Identifier
 
 from core.db import transaction
-from ledger import books
+from ledger import books, rollup
 from ledger.invariants import INVARIANTS
 from ledger.models import Transfer
 from tests import servers
@@ -25,6 +25,8 @@ OPEN = """
     ALTER TABLE ledger_account DISABLE TRIGGER USER;
     ALTER TABLE ledger_transaction DISABLE TRIGGER USER;
     ALTER TABLE ledger_transfer DISABLE TRIGGER USER;
+    ALTER TABLE ledger_rollup DISABLE TRIGGER USER;
+    ALTER TABLE ledger_snapshot DISABLE TRIGGER USER;
     ALTER TABLE ledger_transfer
         DROP CONSTRAINT ledger_transfer_joins_its_own_transaction,
         DROP CONSTRAINT ledger_transfer_debit_currency_and_mode,
@@ -97,8 +99,27 @@ DAMAGE: dict[str, list[str]] = {
         f"{EUROS} UPDATE ledger_transfer SET {IN_EUROS} WHERE id = {POSTED}",
         f"UPDATE ledger_transfer SET debit_account_id = credit_account_id WHERE id = {POSTED}",
     ],
+    "ledger-snapshots-equal-sums": [
+        "UPDATE ledger_snapshot SET credits = credits + 1 WHERE layer = 'posted'",
+        "DELETE FROM ledger_snapshot WHERE reversal",
+        "UPDATE ledger_snapshot SET epoch = epoch - 1 WHERE reversal",
+        """
+        INSERT INTO ledger_snapshot
+        SELECT account_id, 'pending', true, epoch, 1, 0 FROM ledger_snapshot
+        WHERE layer = 'posted' ON CONFLICT DO NOTHING
+        """,
+        f"UPDATE ledger_transfer SET amount = amount + 1 WHERE id = {POSTED}",
+        "UPDATE ledger_rollup SET upto = '1'",
+    ],
+    "ledger-rollup-in-bounds": [
+        "DELETE FROM ledger_rollup",
+        "UPDATE ledger_rollup SET upto = pg_snapshot_xmax(pg_current_snapshot())",
+        "UPDATE ledger_snapshot SET epoch = epoch + 1",
+    ],
     "ledger-triggers-in-force": [
         "ALTER TABLE ledger_account DISABLE TRIGGER USER",
+        "ALTER TABLE ledger_snapshot DISABLE TRIGGER USER",
+        "DROP TRIGGER ledger_rollup_goes_forward ON ledger_rollup",
         "DROP TRIGGER ledger_transaction_keeps_all_rows ON ledger_transaction",
         "ALTER TABLE ledger_transfer ENABLE TRIGGER ledger_transfer_keeps_rows",
         "ALTER TABLE ledger_transfer ENABLE REPLICA TRIGGER ledger_transfer_stamps_xid",
@@ -121,6 +142,8 @@ DAMAGE: dict[str, list[str]] = {
         "GRANT DELETE ON ledger_transaction TO PUBLIC",
         "GRANT TRUNCATE ON ledger_account TO {serving}",
         "GRANT INSERT ON ledger_transfer TO {operator}",
+        "GRANT DELETE ON ledger_snapshot TO {serving}",
+        "GRANT INSERT ON ledger_rollup TO {serving}",
     ],
 }
 CASES = [(name, damage) for name, damages in DAMAGE.items() for damage in damages]
@@ -146,6 +169,7 @@ def book_sales() -> None:
         books.book(kept.captured())
         books.book(lost.failed())
         books.book(kept.refunded(10))
+    assert rollup.add_block() == 6
 
 
 def test_every_invariant_has_damage_to_find() -> None:
