@@ -12,6 +12,7 @@ from core.logging import get_logger
 from core.metrics import LOST_IN_TRANSPORT, MESSAGES_DEAD, MESSAGES_LAPSED
 from dispatcher.database import TROUBLE, is_in_the_way, wait_briefly_for_locks
 from dispatcher.publishing import BrokerAway, Publisher
+from dispatcher.rolling import RollUp
 from dispatcher.routes import ROUTES
 from outbox import leasing, sweeping
 from outbox.handling import Handler
@@ -25,10 +26,11 @@ RECHECK_SCAN_SECONDS = 60.0
 
 
 class Housekeeping:
-    """Sweeping, the verdict over poison, the watch over the broker, second looks, and pruning."""
+    """Sweeping, the verdict over poison, the watch over the broker, second looks, pruning, sums."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
+        self._roll_up = RollUp()
         self._next_sweep = 0.0
         self.has_alone = False
         self._next_prune = time.monotonic() + PRUNE_EVERY_SECONDS
@@ -37,8 +39,11 @@ class Housekeeping:
     def run_if_due(self) -> None:
         """Do what is due."""
         now = time.monotonic()
-        if now < self._next_sweep:
-            return
+        if now >= self._next_sweep:
+            self._repair(now)
+        self._roll_up.run_if_due()
+
+    def _repair(self, now: float) -> None:
         self._next_sweep = now + settings.SWEEP_EVERY.total_seconds()
         self._watch_broker()
         self._sweep()
