@@ -17,9 +17,10 @@ from outbox.leasing import Flight, Job
 # Jobs that may wait for each slot: enough to keep workers busy, few enough that their wait stays
 # far below the dispatch lease.
 JOBS_WAITING_PER_SLOT = 4
-# Jobs of one quick lane in flight for each slot: above one, so that neither a lost job nor a dead
-# worker stops the lane; below what may wait in all, so that one lane leaves room for the others.
-QUICK_JOBS_PER_SLOT = 2
+# Jobs of one quick lane in flight for each slot: one runs, and while the dispatcher looks again two
+# can end. So neither a lost job nor a dead worker stops the lane; below what may wait in all, so
+# that one lane leaves room for the others.
+QUICK_JOBS_PER_SLOT = 3
 # A lane is slow for a while after one of its jobs took this long.
 SLOW_JOB_SECONDS = 1.0
 SLOW_LANE_SECONDS = 60.0
