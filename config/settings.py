@@ -23,6 +23,10 @@ if not DEBUG and "*" in ALLOWED_HOSTS:
     message = "ALLOWED_HOSTS may not be * when DEBUG is off"
     raise ImproperlyConfigured(message)
 PORT = environment.whole("PORT", 8005)
+if environment.flag("BEHIND_TLS_PROXY", default=False):
+    # Anybody but a proxy could claim the same, so it is believed only when asked for.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 
 INSTALLED_APPS = [
     "django.contrib.admin",
