@@ -64,8 +64,13 @@ def test_two_of_each_carry_out_every_request_once_and_nothing_moves_twice(begin)
     assert states == Counter((method, ENDS[method]) for method in methods)
     _refund_all(stack, merchants)
     books.settle(stack)
+    stack.until("every booking is in the snapshots", lambda: not _tail(stack), 10)
     books.check(stack, merchants)
     assert {name: stack.counted(name) for name in SENSORS} == dict.fromkeys(SENSORS, 0)
+
+
+def _tail(stack):
+    return stack.rows("SELECT FROM ledger_transaction, ledger_rollup WHERE xid > upto LIMIT 1")
 
 
 def _refund_all(stack, merchants):
