@@ -24,7 +24,11 @@ def _settings(plan: Plan) -> dict[str, str]:
 
 def prepare(plan: Plan) -> Program:
     """Return the process that brings the schema and the demo data up to date, and ends."""
-    env = {**_settings(plan), "DATABASE_ROLE": "owner"}
+    env = {
+        **_settings(plan),
+        "DATABASE_ROLE": "owner",
+        "DEMO_OPERATOR_PASSWORD": plan.demo_operator_password,
+    }
     return Program("prepare", [PYTHON, "manage.py", "prepare_local"], env)
 
 

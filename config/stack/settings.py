@@ -27,6 +27,7 @@ class Plan:
     cluster: Cluster | None
     broker: Broker | None
     roles: Roles
+    demo_operator_password: str
 
     @property
     def url(self) -> str:
@@ -61,7 +62,8 @@ def make_plan(folder: Folder) -> Plan:
     }
     given = {key: os.environ[key] for key in values if os.environ.get(key)}
     host = os.environ.get("HOST") or ports.LOOPBACK
-    return Plan({**values, **given}, host, port, cluster, broker, roles)
+    password = os.environ.get("DEMO_OPERATOR_PASSWORD") or keys.demo_operator_password
+    return Plan({**values, **given}, host, port, cluster, broker, roles, password)
 
 
 def _cluster(folder: Folder, keys: Keys) -> Cluster:

@@ -28,6 +28,7 @@ class Keys:
     secret_key: str
     webhook_secret: str
     operator_password: str
+    demo_operator_password: str
     postgres_port: int = 0
     broker_port: int = 0
 

@@ -40,7 +40,7 @@ def bring_up(supervisor: Supervisor) -> None:
         supervisor.start(program)
     _wait_ready(supervisor, plan.url)
     say(SUPERVISOR, f"ready after {time.monotonic() - began:.1f} s")
-    show(WELCOME.format(url=plan.url))
+    show(WELCOME.format(url=plan.url, password=plan.demo_operator_password))
 
 
 def start_servers(supervisor: Supervisor, plan: Plan) -> None:
@@ -87,7 +87,7 @@ def _ask(url: str, path: str) -> tuple[int, str]:
 WELCOME = """
   API          {url}/api/payments/
   Swagger UI   {url}/api/docs/
-  Admin        {url}/admin/        (make a user: .venv/bin/python manage.py createsuperuser)
+  Admin        {url}/admin/        user: operator   password, unless you changed it: {password}
   Health       {url}/readyz   {url}/metrics
 
   Try it:

@@ -75,7 +75,7 @@ class Stack:
             "DJANGO_SETTINGS_MODULE": "tests.crash.settings",
             **self._env,
         }
-        return Plan(values, LOOPBACK, self.port, None, self.broker, self.databases.roles)
+        return Plan(values, LOOPBACK, self.port, None, self.broker, self.databases.roles, "")
 
     # Processes
 

@@ -1,9 +1,11 @@
-"""`manage.py seed_demo`: the demo merchant and its key."""
+"""`manage.py seed_demo`: the demo merchant and its key, and somebody to sit at the desk."""
 
+import os
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.auth import key_digest
@@ -13,10 +15,14 @@ from core.models import ApiKey, Merchant, Mode
 DEMO_MERCHANT = UUID("01900000-0000-7000-8000-000000000001")
 DEMO_KEY = "test_api_key"
 DEMO_GATEWAY = "mock_success"
+DEMO_OPERATOR = "operator"
 
 
 class Command(BaseCommand):
-    help = "Create the demo merchant and its API key test_api_key; safe to repeat."
+    help = (
+        "Create the demo merchant and its API key test_api_key; with DEMO_OPERATOR_PASSWORD also "
+        "the superuser operator with that password, unless there is one. Safe to repeat."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -52,3 +58,15 @@ class Command(BaseCommand):
                 },
             )
         self.stdout.write("Created the demo merchant." if is_new else "The demo merchant is there.")
+        password = os.environ.get("DEMO_OPERATOR_PASSWORD", "")
+        if password and _make_operator(password):
+            self.stdout.write("Created the demo operator.")
+
+
+def _make_operator(password: str) -> bool:
+    """Make the demo operator; False says that there is one, whose password stays theirs."""
+    with transaction():
+        if User.objects.filter(username=DEMO_OPERATOR).exists():
+            return False
+        User.objects.create_superuser(DEMO_OPERATOR, password=password)
+    return True
