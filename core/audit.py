@@ -21,6 +21,10 @@ log = get_logger(__name__)
 REASON_LENGTH_MAX = 2000
 
 
+class ActRefused(Exception):
+    """What an operator wants is not possible, or no longer; says why."""
+
+
 def _said(field: str) -> models.CheckConstraint:
     return models.CheckConstraint(
         name=f"audit_says_{field}", condition=Q(GreaterThan(Length(Trim(field)), 0))

@@ -52,6 +52,12 @@ class Merchant(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        default_permissions: ClassVar = ["add", "change", "view"]
+        permissions: ClassVar = [
+            ("suspend_merchant", "Can suspend a merchant"),
+            ("reactivate_merchant", "Can let a suspended merchant in again"),
+            ("close_merchant", "Can close a merchant for good"),
+        ]
         constraints: ClassVar = [one_of("status", MerchantStatus, "merchant_status_known")]
 
     def __str__(self) -> str:
@@ -73,6 +79,12 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "API key"
+        default_permissions: ClassVar = ["view"]
+        permissions: ClassVar = [
+            ("issue_apikey", "Can issue an API key"),
+            ("revoke_apikey", "Can revoke an API key"),
+        ]
         constraints: ClassVar = [one_of("mode", Mode, "api_key_mode_known")]
 
     def __str__(self) -> str:
@@ -101,6 +113,7 @@ class IdempotencyRecord(models.Model):
     xid = XidField()
 
     class Meta:
+        default_permissions: ClassVar = ["view"]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["merchant", "mode", "key"], name="idempotency_key_once"

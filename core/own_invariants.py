@@ -10,6 +10,16 @@ from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
 
 GUARDS = [
+    *(
+        Guard(table, f"{table}_{name}", event, "core_refuse", has_condition=event == "UPDATE")
+        for table, name, event in (
+            ("core_merchant", "closed_for_good", "UPDATE"),
+            ("core_merchant", "kept", "DELETE"),
+            ("core_apikey", "revoked_for_good", "UPDATE"),
+            ("core_apikey", "terms_fixed", "UPDATE"),
+            ("core_apikey", "kept", "DELETE"),
+        )
+    ),
     *append_only("core_auditentry", "core_refuse"),
     Guard("core_auditentry", "core_auditentry_stamped", "INSERT", "core_stamp_audit"),
 ]

@@ -13,6 +13,7 @@ from django.db.models import Case, F, When
 from django.db.models.functions import Greatest, Now
 
 from core import audit
+from core.audit import ActRefused
 from core.db import needs_transaction, transaction
 from outbox.models import Message, State
 
@@ -38,10 +39,6 @@ _RELEASED: dict[str, Any] = {
 # does its work, too. Or no dead charge could be replayed: its death leaves an inquiry.
 GIVING_WAY: set[str] = set()
 _SHOWN = ("state", "epoch", "available_at", "starts", "failures", "max_attempts")
-
-
-class ActRefused(Exception):
-    """The message is not as the operator saw it, or this cannot be done to it."""
 
 
 def replay(message_id: UUID, *, epoch: int, state: int, actor: str, reason: str) -> str:

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from core.desk.audit import PAGES
 from ledger.admin import SOURCES
 from outbox.models import Message
 from payments.desk import front
@@ -19,5 +20,6 @@ admin.site.register(Notice, NoticePages)
 admin.site.register(StatusChange, StatusChangePages)
 admin.site.register(Event, EventPages)
 
+PAGES.update(message="outbox_message", payment="payments_payment")
 SOURCES.update(payment="payments_payment", refund="payments_refund")
 admin.site.index_template = front.TEMPLATE

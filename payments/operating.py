@@ -10,11 +10,12 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from core import audit
+from core.audit import ActRefused
 from core.db import transaction
 from core.schema import TransactionTime
 from outbox import staging
 from outbox.models import Message, State
-from outbox.operating import ACTIVE, ActRefused, refuse_unless_as_seen, word
+from outbox.operating import ACTIVE, refuse_unless_as_seen, word
 from payments import cases
 from payments.cases import Case
 from payments.changes import Changes

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core.audit import ActRefused
 from outbox.models import Message
-from outbox.operating import ActRefused, word
+from outbox.operating import word
 
 _SHOWN = ("kind", "lane", "subject_id", "epoch", "starts", "failures", "lost", "available_at")
 

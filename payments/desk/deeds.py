@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from core.audit import ActRefused
 from core.desk.acts import Deed, Order, Refused
 from outbox import operating
 from outbox.models import Message, State
-from outbox.operating import ActRefused
 from outbox.waking import wake
 from payments.facts import Said
 from payments.models import Attempt, AttemptKind

@@ -103,6 +103,8 @@ OF_TRIGGERS = {
         "ALTER TABLE core_auditentry DISABLE TRIGGER core_auditentry_append_only",
         "ALTER TABLE core_auditentry ENABLE TRIGGER core_auditentry_not_truncated",
         "DROP TRIGGER core_auditentry_stamped ON core_auditentry",
+        "DROP TRIGGER core_merchant_closed_for_good ON core_merchant",
+        "ALTER TABLE core_apikey DISABLE TRIGGER core_apikey_revoked_for_good",
     ],
     "outbox-triggers-in-force": [
         "ALTER TABLE outbox_message DISABLE TRIGGER outbox_done_stays_done",

@@ -10,12 +10,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from core.audit import AuditEntry
+from core.audit import ActRefused, AuditEntry
 from core.db import OPERATOR, acting_as, rows, transaction
 from core.metrics import FENCE_REJECTIONS
 from outbox import delivery
 from outbox.models import Message, State
-from outbox.operating import ActRefused, hold, release, replay
+from outbox.operating import hold, release, replay
 from payments.fact_invariants import FOLLOWED_UP
 from payments.facts import Said
 from tests.conftest import as_owner

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from core.audit import AuditEntry
+from core.audit import ActRefused, AuditEntry
 from core.db import OPERATOR, acting_as, row_dicts, rows
 from gateways.base import AnswerLost, succeeded
-from outbox.operating import ActRefused
 from payments.fact_invariants import INVARIANTS
 from payments.facts import Review
 from payments.models import Event, Payment, Seen

@@ -6,11 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from core.audit import AuditEntry
+from core.audit import ActRefused, AuditEntry
 from core.db import OPERATOR, acting_as, rows
 from gateways.base import AnswerLost, succeeded
 from outbox.models import Message, State
-from outbox.operating import ActRefused
 from payments.models import Payment
 from payments.operating import has_unresolved_attempt, inquire
 from tests.money import a_shop, charge_of, drain, messages, reciting, run_due

@@ -1,0 +1,126 @@
+"""What operators do about merchants: open, change, suspend, reactivate, close."""
+
+from typing import Any
+from uuid import UUID
+
+from core import audit, known
+from core.audit import ActRefused
+from core.db import needs_transaction, transaction
+from core.models import Merchant, MerchantStatus
+
+_SUSPEND = frozenset({MerchantStatus.ACTIVE})
+_REACTIVATE = frozenset({MerchantStatus.SUSPENDED})
+_CLOSE = frozenset({MerchantStatus.ACTIVE, MerchantStatus.SUSPENDED})
+
+
+def open_merchant(*, name: str, default_gateway: str, actor: str, reason: str) -> Merchant:
+    """Make a merchant, who is active at once and has no key yet.
+
+    :raises ActRefused: if there is no such gateway
+    :raises ValueError: if nobody, or no reason, is named
+    """
+    _check_gateway(default_gateway)
+    with transaction():
+        merchant = Merchant.objects.create(name=name, default_gateway=default_gateway)
+        _tell("merchant.opened", merchant, {}, actor, reason)
+    return merchant
+
+
+def change_merchant(
+    merchant_id: UUID, *, name: str, default_gateway: str, actor: str, reason: str
+) -> None:
+    """Give a merchant another name, or have its payments go elsewhere from now on.
+
+    :raises ActRefused: if there is no such gateway, or the merchant is closed
+    :raises ValueError: if nobody, or no reason, is named
+    """
+    _check_gateway(default_gateway)
+    with transaction():
+        merchant = _locked(merchant_id)
+        if merchant.status == MerchantStatus.CLOSED:
+            message = "the merchant is closed, and stays as it is"
+            raise ActRefused(message)
+        before = _facts(merchant)
+        merchant.name, merchant.default_gateway = name, default_gateway
+        merchant.save(update_fields=["name", "default_gateway"])
+        _tell("merchant.changed", merchant, before, actor, reason)
+
+
+def suspend(merchant_id: UUID, *, actor: str, reason: str) -> None:
+    """Let a merchant in no more, for now; what was accepted is carried out.
+
+    :raises ActRefused: if it is not active
+    :raises ValueError: if nobody, or no reason, is named
+    """
+    _move(merchant_id, _SUSPEND, MerchantStatus.SUSPENDED, actor, reason)
+
+
+def reactivate(merchant_id: UUID, *, actor: str, reason: str) -> None:
+    """Let a suspended merchant in again.
+
+    :raises ActRefused: if it is not suspended
+    :raises ValueError: if nobody, or no reason, is named
+    """
+    _move(merchant_id, _REACTIVATE, MerchantStatus.ACTIVE, actor, reason)
+
+
+def close(merchant_id: UUID, *, actor: str, reason: str) -> None:
+    """Let a merchant in never again; what was accepted is carried out.
+
+    :raises ActRefused: if it is closed already
+    :raises ValueError: if nobody, or no reason, is named
+    """
+    _move(merchant_id, _CLOSE, MerchantStatus.CLOSED, actor, reason)
+
+
+def _move(
+    merchant_id: UUID,
+    possible: frozenset[MerchantStatus],
+    after: MerchantStatus,
+    actor: str,
+    reason: str,
+) -> None:
+    with transaction():
+        merchant = _locked(merchant_id)
+        if merchant.status not in possible:
+            message = f"the merchant is {merchant.status} now"
+            raise ActRefused(message)
+        before = _facts(merchant)
+        merchant.status = after
+        merchant.save(update_fields=["status"])
+        _tell(f"merchant.{after}", merchant, before, actor, reason)
+
+
+def _check_gateway(name: str) -> None:
+    if name not in known.gateway_names():
+        message = f"no gateway {name!r} is configured"
+        raise ActRefused(message)
+
+
+@needs_transaction
+def _locked(merchant_id: UUID) -> Merchant:
+    merchant = Merchant.objects.filter(id=merchant_id).select_for_update(no_key=True).first()
+    if merchant is None:
+        message = "there is no such merchant"
+        raise ActRefused(message)
+    return merchant
+
+
+def _facts(merchant: Merchant) -> dict[str, Any]:
+    return {
+        "name": merchant.name,
+        "status": str(merchant.status),
+        "default_gateway": merchant.default_gateway,
+    }
+
+
+def _tell(action: str, merchant: Merchant, before: dict[str, Any], actor: str, reason: str) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject_type="merchant",
+        subject_id=merchant.id,
+        reason=reason,
+        before=before,
+        after=_facts(merchant),
+    )
