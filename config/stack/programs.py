@@ -1,12 +1,9 @@
 """The processes of the stack that are our own code."""
 
-import os
-import sys
-
+from config import command_lines
 from config.stack.processes import Program
 from config.stack.settings import Plan
 
-PYTHON = sys.executable
 # A worker that is asked to stop may finish the gateway calls it is in; so long, and no longer.
 WORKER_STOP_SECONDS = 12
 STOP_SECONDS = 6
@@ -29,32 +26,19 @@ def prepare(plan: Plan) -> Program:
         "DATABASE_ROLE": "owner",
         "DEMO_OPERATOR_PASSWORD": plan.demo_operator_password,
     }
-    return Program("prepare", [PYTHON, "manage.py", "prepare_local"], env)
+    return Program("prepare", [command_lines.PYTHON, "manage.py", "prepare_local"], env)
 
 
 def _web(plan: Plan) -> Program:
-    options = {
-        "--interface": "wsgi",
-        "--host": plan.host,
-        "--port": str(plan.port),
-        "--workers": os.environ.get("WEB_WORKERS") or "2",
-        "--blocking-threads": os.environ.get("WEB_THREADS") or "4",
-        "--workers-kill-timeout": "4s",
-        "--log-level": "warning",
-    }
-    command = [PYTHON, "-m", "granian", *(part for pair in options.items() for part in pair)]
-    command += ["--respawn-failed-workers", "--no-ws", "config.wsgi:application"]
+    command = command_lines.web(plan.host, plan.port)
     return Program("web", command, _settings(plan), stop_seconds=STOP_SECONDS)
 
 
 def _dispatcher(plan: Plan) -> Program:
-    command = [PYTHON, "manage.py", "dispatch"]
+    command = command_lines.dispatcher()
     return Program("dispatcher", command, _settings(plan), stop_seconds=STOP_SECONDS)
 
 
 def _worker(plan: Plan) -> Program:
-    slots = os.environ.get("WORKER_SLOTS") or "4"
-    command = [PYTHON, "-m", "celery", "-A", "config", "worker", "-l", "info"]
-    # Workers that look for each other first start a second later and gain nothing here.
-    command += ["--concurrency", slots, "--without-mingle", "--without-gossip"]
+    command = command_lines.worker()
     return Program("worker", command, _settings(plan), stop_seconds=WORKER_STOP_SECONDS)
