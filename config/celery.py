@@ -6,11 +6,12 @@ import os
 
 import django
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import heartbeat_sent, setup_logging, worker_process_init
 from django.conf import settings
 from django.db import connections
 
 from core import logging
+from core.heartbeat import beat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
@@ -61,3 +62,9 @@ def _forget_parent_connections(**_: object) -> None:
     # A forked child must not speak on its parent's socket.
     for connection in connections.all(initialized_only=True):
         connection.connection = None
+
+
+@heartbeat_sent.connect
+def _beat(**_: object) -> None:
+    # Sent every two seconds by the loop that takes jobs, as long as the broker gives any.
+    beat()

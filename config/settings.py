@@ -188,5 +188,7 @@ METRICS_DIR = environment.text("PROMETHEUS_MULTIPROC_DIR", str(BASE_DIR / ".loca
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", METRICS_DIR)
 Path(METRICS_DIR).mkdir(parents=True, exist_ok=True)
 
+HEARTBEAT_FILE = environment.text("HEARTBEAT_FILE")
+
 LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
 LOGGING_CONFIG = None

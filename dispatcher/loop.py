@@ -10,6 +10,7 @@ from threading import Event
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from core.heartbeat import beat
 from core.logging import get_logger
 from dispatcher.housekeeping import Housekeeping
 from dispatcher.publishing import Breaker, BrokerAway, Publisher
@@ -52,6 +53,7 @@ class Loop:
         while not stopping.is_set():
             try:
                 self.tick()
+                beat()
             except (OperationalError, InterfaceError) as error:
                 detail = str(error).partition("\n")[0]
                 log.warning(
