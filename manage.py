@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Django's command line. Commands manage, so they use the owner's role; `dispatch` serves."""
+"""Django's command line. Commands manage, so they use the owner's role; a few of them serve."""
 
 import os
 import sys
 
-SERVING_COMMANDS = {"dispatch", "runserver"}
+SERVING_COMMANDS = {"dispatch", "runserver", "start", "wait"}
 
 
 def main() -> None:

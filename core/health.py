@@ -34,7 +34,7 @@ def _probes() -> ThreadPoolExecutor:
 def _ask_database() -> str:
     try:
         rows("SELECT 1")
-        return "ok" if _is_migrated() else "migrations missing"
+        return "ok" if is_migrated() else "migrations missing"
     except (OperationalError, InterfaceError):
         return "unreachable"
     except DatabaseError:
@@ -44,7 +44,8 @@ def _ask_database() -> str:
         connection.close()
 
 
-def _is_migrated() -> bool:
+def is_migrated() -> bool:
+    """Test whether the database has every migration there is a file for."""
     if not _migrated:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -53,7 +54,8 @@ def _is_migrated() -> bool:
     return True
 
 
-def _ask_broker() -> str:
+def ask_broker() -> str:
+    """Return ``ok``, or what is wrong."""
     client = Redis.from_url(
         settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
     )
@@ -93,7 +95,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 
     :raises Problem: ``overloaded`` while they cannot
     """
-    answers = {"database": _within_time(_ask_database), "broker": _within_time(_ask_broker)}
+    answers = {"database": _within_time(_ask_database), "broker": _within_time(ask_broker)}
     checks = {name: answer() for name, answer in answers.items()}
     if checks["database"] != "ok":
         log.warning("readiness.failed", **checks)
