@@ -8,7 +8,7 @@ OFFLINE = @ENV_FILE= DEBUG=1 DATABASE_URL=postgresql://nobody@127.0.0.1:1/none \
 ARGS ?=
 
 .DEFAULT_GOAL = help
-.PHONY: up down reset status logs test bench check lint types imports fix migrations openapi help
+.PHONY: up down reset status logs test bench containers-test check lint types imports fix migrations openapi help
 
 up:  ## start everything and keep it running until Ctrl-C (PORT=8005)
 	$(LOCAL) -m config.stack up
@@ -30,6 +30,9 @@ test:  ## run the tests (ARGS="-k refund" for some of them)
 
 bench:  ## measure, and write docs/performance.md (ARGS="--help", ARGS="--quick create")
 	$(LOCAL) -m tests.bench $(ARGS)
+
+containers-test:  ## run the containers for real (root, Debian, podman; ARGS=--help)
+	@$(PYTHON) -m tests.containers $(ARGS)
 
 check: lint types imports migrations  ## what CI checks besides the tests
 	$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file .local/openapi.yaml
@@ -56,4 +59,4 @@ openapi:  ## write docs/openapi.yaml anew
 	$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 help:
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
