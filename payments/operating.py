@@ -3,6 +3,7 @@
 Neither changes what is known: a status follows the facts, and a fact is a provider's.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -28,12 +29,15 @@ from payments.states import OperationState
 
 def has_unresolved_attempt(operation: Operation) -> bool:
     """Tell whether this operation was sent, perhaps, and nobody knows yet how it ended."""
-    return (
-        operation.state == OperationState.OPEN
-        and Attempt.objects.filter(operation=operation, kind=AttemptKind.SEND)
-        .exclude(outcome=Said.NOT_SENT)
-        .exists()
-    )
+    return bool(unresolved([operation.id]))
+
+
+def unresolved(operations: Iterable[UUID]) -> set[UUID]:
+    """Return those of these operations that were sent, perhaps, and nobody knows how they ended."""
+    sends = Attempt.objects.filter(
+        operation__in=list(operations), operation__state=OperationState.OPEN, kind=AttemptKind.SEND
+    ).exclude(outcome=Said.NOT_SENT)
+    return set(sends.values_list("operation_id", flat=True))
 
 
 def inquire(message_id: UUID, *, epoch: int, state: int, actor: str, reason: str) -> str:

@@ -20,7 +20,7 @@ from core.audit import REASON_LENGTH_MAX, AuditEntry
 from core.desk.pages import ROWS_MAX, Act, Section, Shown, section
 from core.desk.words import moment, page_of, said, shown, to
 
-Seen = Mapping[str, int]
+Seen = Mapping[str, Any]
 
 
 class Refused(Exception):
@@ -80,8 +80,12 @@ class Acting(Shown):
     """Pages with buttons."""
 
     deeds: Sequence[Deed] = ()
-    # The columns that say how the row stood when somebody looked at it.
+    # The whole numbers that say how the row stood when somebody looked at it.
     watched: Sequence[str] = ()
+
+    def sight(self, row: Any) -> str:
+        """Return a mark of what else the page shows that an act may depend on."""
+        return ""
 
     def get_urls(self) -> list[URLPattern]:
         """Add a page for each act."""
@@ -99,7 +103,8 @@ class Acting(Shown):
 
     def _address(self, row: Any, deed: Deed) -> str:
         base = reverse(f"admin:{page_of(self.model)}_act", args=[row.pk, deed.name])
-        return f"{base}?{urlencode({name: getattr(row, name) for name in self.watched})}"
+        seen = {name: getattr(row, name) for name in self.watched}
+        return f"{base}?{urlencode({**seen, 'sight': self.sight(row)})}"
 
     def act_view(self, request: HttpRequest, object_id: UUID, act: str) -> HttpResponse:
         """Ask for a reason, then act."""
@@ -140,12 +145,13 @@ class Acting(Shown):
                 return deed
         raise Http404
 
-    def _seen(self, form: QueryDict) -> dict[str, int]:
+    def _seen(self, form: QueryDict) -> dict[str, Any]:
         try:
-            return {name: int(str(form[name])) for name in self.watched}
+            seen = {name: int(str(form[name])) for name in self.watched}
         except (KeyError, ValueError):
             message = "This page is reached by the button on another one."
             raise Http404(message) from None
+        return {**seen, "sight": form.get("sight", "")}
 
     def _page(self, row: Any) -> str:
         return reverse(f"admin:{page_of(self.model)}_change", args=[row.pk])

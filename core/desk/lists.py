@@ -99,7 +99,9 @@ class Listed(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stub
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the list, or say in a sentence that it is empty."""
-        return super().changelist_view(request, {"empty": self.empty, **(extra_context or {})})
+        title = str(self.opts.verbose_name_plural).capitalize()
+        about = {"empty": self.empty, "title": title, **(extra_context or {})}
+        return super().changelist_view(request, about)
 
     def page(self, request: HttpRequest, listed: Bounded, after: str) -> Page:
         """Return one page, and where the next one begins.

@@ -92,6 +92,16 @@ def column(row: Model, one: Any) -> Any:
     return shown(value)
 
 
+def foreign_id(text: str) -> SafeString | str:
+    """Return the id that others gave to a thing; it may be long, and breaks anywhere."""
+    return format_html('<span class="foreign">{}</span>', said(text)) if text else NOTHING
+
+
+def tail(key: Any) -> str:
+    """Return the end of an id, enough to tell it from others of the same page."""
+    return str(key)[-12:]
+
+
 def mark(text: str, tone: str) -> SafeString:
     """Return a word on a colour; ``tone`` is one of bad, warn, busy, good, calm."""
     return format_html('<span class="mark {}">{}</span>', tone, text)

@@ -1,17 +1,16 @@
 """What may be done to messages and payments, and what each act does, in a sentence."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import UUID
 
 from core.audit import ActRefused
 from core.desk.acts import Deed, Order, Refused
 from outbox import operating
 from outbox.models import Message, State
 from outbox.waking import wake
-from payments.facts import Said
-from payments.models import Attempt, AttemptKind
+from payments.operating import end_review, inquire, unresolved
 
+_MAY_BE_DUE = frozenset({State.PENDING, State.HELD, State.DEAD})
 _Operate = Callable[..., str]
 
 
@@ -39,26 +38,30 @@ def _is_in(*states: State) -> Callable[[Any], bool]:
     return lambda message: message.state in states
 
 
-def unresolved(messages: Iterable[Message]) -> set[UUID]:
-    """Return the subjects of those whose call may have moved money, and nobody knows."""
-    sends = Attempt.objects.filter(
-        operation__in=[message.subject_id for message in messages],
-        kind=AttemptKind.SEND,
-        outcome__in=[Said.NOTHING_YET, Said.UNKNOWN],
-    )
-    return set(sends.values_list("operation_id", flat=True))
-
-
 def replayable(messages: Sequence[Message]) -> list[Message]:
-    """Return those that may be replayed: a dead one whose money may have moved is asked about."""
-    dead = [message for message in messages if message.state == State.DEAD]
-    in_doubt = unresolved(dead)
-    return [
-        message
-        for message in messages
-        if message.state in {State.PENDING, State.HELD}
-        or (message.state == State.DEAD and message.subject_id not in in_doubt)
-    ]
+    """Return those that may be replayed: where money may have moved, one asks instead."""
+    stopped = [one for one in messages if one.state in _MAY_BE_DUE]
+    in_doubt = unresolved(one.subject_id for one in stopped)
+    return [one for one in stopped if one.subject_id not in in_doubt]
+
+
+def _may_inquire(message: Message) -> bool:
+    is_waiting = message.state in {State.PENDING, State.DEAD}
+    return is_waiting and bool(unresolved([message.subject_id]))
+
+
+def _end_review(order: Order) -> str:
+    try:
+        end_review(
+            order.id,
+            version=order.seen["version"],
+            seen_as=order.seen["sight"],
+            actor=order.actor,
+            reason=order.reason,
+        )
+    except ActRefused as refused:
+        raise Refused(str(refused)) from None
+    return "The review is ended."
 
 
 REPLAY = Deed(
@@ -87,4 +90,22 @@ RELEASE = Deed(
     is_offered=_is_in(State.HELD),
     carry_out=_done_to_message(operating.release, "The message is released."),
 )
-MESSAGE_DEEDS = (REPLAY, HOLD, RELEASE)
+INQUIRE = Deed(
+    name="inquire",
+    label="Inquire",
+    explanation="Asks the provider now what became of the call that went unanswered. Nothing is"
+    " sent twice: it is asked by the same key, or by our reference.",
+    permission="payments.inquire_payment",
+    is_offered=_may_inquire,
+    carry_out=_done_to_message(inquire, "The provider is being asked."),
+)
+MESSAGE_DEEDS = (INQUIRE, REPLAY, HOLD, RELEASE)
+END_REVIEW = Deed(
+    name="end-review",
+    label="End review",
+    explanation="Says that a person has looked at all that is known by now. It moves no money and"
+    " changes no status, and whatever is new asks for a person again.",
+    permission="payments.end_review",
+    is_offered=lambda payment: payment.needs_review,
+    carry_out=_end_review,
+)

@@ -10,12 +10,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from core.desk import words
-from core.desk.acts import acts_on
+from core.desk.acts import Acting, acts_on
 from core.desk.lists import View
 from core.desk.pages import ROWS_MAX, Section, Shown, section
 from payments.desk import trail
+from payments.desk.deeds import END_REVIEW
 from payments.desk.finding import messages_of
 from payments.models import Event, Operation, Payment, Refund
+from payments.operating import sight_of
 
 # What rooms above this one have to say of a payment and its operations.
 MORE: list[Callable[[Payment, list[UUID]], Section]] = []
@@ -41,7 +43,7 @@ class Attention(View):
         return queryset
 
 
-class Statused(Shown):
+class Statused(Acting):
     """Rows that have an amount and a status."""
 
     @admin.display(description="status")
@@ -67,6 +69,9 @@ class Statused(Shown):
 class PaymentPages(Statused):
     """Payments, and everything that belongs to one."""
 
+    deeds = (END_REVIEW,)
+    watched = ("version",)
+
     list_display = ("id", "merchant_link", "mode", "state", "money", "gateway", "attention",
                     "created")  # fmt: skip
     list_filter = (Attention,)
@@ -79,6 +84,10 @@ class PaymentPages(Statused):
     def merchant_link(self, row: Payment) -> Any:
         """Return whose payment it is."""
         return words.to(row.merchant, row.merchant.name)
+
+    def sight(self, row: Payment) -> str:
+        """Return the mark of all that there is to judge."""
+        return sight_of(row) if row.needs_review else ""
 
     @admin.display(description="attention")
     def attention(self, row: Payment) -> Any:

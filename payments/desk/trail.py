@@ -95,25 +95,22 @@ def attempts(operations: Iterable[UUID], only_of: UUID | None = None) -> Section
         found = found.filter(message_id=only_of)
     return section(
         "Attempts",
-        ("Attempt", "Operation", "Kind", "Asked", "Answered", "Outcome", "Provider id", "Money",
-         "Code", "Provider's words"),
+        ("Attempt", "Of", "Asked", "Answered", "Outcome", "Provider id", "Money", "Said"),
         [
             (
-                words.to(one),
-                words.link("payments_operation", one.operation_id),
-                one.kind,
+                words.to(one, one.kind),
+                words.link("payments_operation", one.operation_id, words.tail(one.operation_id)),
                 words.moment(one.intended_at),
                 words.moment(one.answered_at),
                 outcome(one),
-                words.said(one.provider_id),
+                words.foreign_id(one.provider_id),
                 words.amount(one.amount, one.currency),
-                words.said(one.code),
-                words.said(one.detail),
+                words.said(f"{one.code} {one.detail}".strip()),
             )
             for one in found[: ROWS_MAX + 1]
         ],
         "No provider was called.",
-    )  # fmt: skip
+    )
 
 
 def notices(**which: Any) -> Section:
@@ -121,24 +118,22 @@ def notices(**which: Any) -> Section:
     found = Notice.objects.filter(**which).order_by("id")
     return section(
         "Notices of providers",
-        ("Notice", "Operation", "Provider event", "Outcome", "Provider id", "Money", "Code",
-         "Provider's words", "Recorded"),
+        ("Notice", "Of", "Provider event", "Outcome", "Provider id", "Money", "Said", "Recorded"),
         [
             (
-                words.to(one),
-                words.link("payments_operation", one.operation_id),
+                words.to(one, "notice"),
+                words.link("payments_operation", one.operation_id, words.tail(one.operation_id)),
                 words.link("webhooks_providerevent", one.id, "event"),
                 words.tinted(one.outcome, _OUTCOME_TONES),
-                words.said(one.provider_id),
+                words.foreign_id(one.provider_id),
                 words.amount(one.amount, one.currency),
-                words.said(one.code),
-                words.said(one.detail),
+                words.said(f"{one.code} {one.detail}".strip()),
                 words.moment(one.recorded_at),
             )
             for one in found[: ROWS_MAX + 1]
         ],
         "The provider has said nothing unasked.",
-    )  # fmt: skip
+    )
 
 
 def operations(found: Iterable[Operation]) -> Section:
@@ -153,7 +148,7 @@ def operations(found: Iterable[Operation]) -> Section:
                 words.tinted(one.state, STATUS_TONES),
                 one.gateway,
                 words.amount(one.amount, one.currency),
-                words.said(one.provider_id),
+                words.foreign_id(one.provider_id),
                 words.moment(one.first_sent_at),
                 words.moment(one.settled_at),
             )
