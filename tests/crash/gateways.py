@@ -3,8 +3,10 @@
 import os
 import signal
 import time
+from pathlib import Path
+from typing import Any
 
-from gateways.base import Charge, Deadline, Outcome
+from gateways.base import Charge, Deadline, Found, NotFound, NotSent, Outcome, Query
 from gateways.providers.mock import Mock
 
 HANG_BEFORE = "tok_hang_before"
@@ -36,3 +38,35 @@ class Poison(Mock):
         if charge.payment_method == POISON:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().charge(charge, deadline)
+
+
+class Down(Mock):
+    """Cannot be reached, until somebody switches it on."""
+
+    def __init__(self, *, database: str, **options: Any) -> None:
+        super().__init__(database=database, **options)
+        self._switch = self._switch_of(Path(database))
+
+    @staticmethod
+    def _switch_of(database: Path) -> Path:
+        return database.with_suffix(".on")
+
+    @classmethod
+    def switch_on(cls, database: Path) -> None:
+        """Bring the provider back."""
+        cls._switch_of(database).touch()
+
+    def _reach(self) -> None:
+        if not self._switch.exists():
+            message = "no route to host"
+            raise NotSent(message, code="unreachable")
+
+    def charge(self, charge: Charge, deadline: Deadline) -> Outcome:
+        """Take money."""
+        self._reach()
+        return super().charge(charge, deadline)
+
+    def find(self, query: Query, deadline: Deadline) -> Found | NotFound:
+        """Look up."""
+        self._reach()
+        return super().find(query, deadline)

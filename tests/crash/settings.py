@@ -11,5 +11,6 @@ GATEWAYS = {
         "class": "tests.crash.gateways.Hanging",
         "options": {**_options, "keys": False},
     },
+    "down": {"class": "tests.crash.gateways.Down", "options": _options},
     "poison": {"class": "tests.crash.gateways.Poison", "options": _options},
 }
