@@ -6,7 +6,9 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import grants, logging
+        from core import grants, logging, meanings
 
         logging.configure()
+        if meanings.on_sqlite():
+            meanings.learn()
         checks.register(grants.roles_are_apart)

@@ -21,6 +21,8 @@ from django.db.models import Model
 from django.db.transaction import Atomic, atomic, on_commit
 from psycopg2.extras import execute_values
 
+from core.meanings import carry_out, meaning_of, on_sqlite
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -120,15 +122,20 @@ def outside_transaction(func: Callable[P, R]) -> Callable[P, R]:
 
 def rows(sql: str, params: Any = None) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows."""
+    if on_sqlite() and (meaning := meaning_of(sql)):
+        return carry_out(meaning, params)
     with connection().cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall() if cursor.description else []
 
 
+NOW = "SELECT now()"
+
+
 @needs_transaction
 def transaction_time() -> datetime:
     """Return when this transaction began, by the database's clock."""
-    began: datetime = rows("SELECT now()")[0][0]
+    began: datetime = rows(NOW)[0][0]
     return began
 
 
@@ -148,6 +155,8 @@ def rows_of_values(
     """Run one statement over a VALUES list (``%s`` in it) and return its rows, if it has values."""
     if not values:
         return []
+    if on_sqlite() and (meaning := meaning_of(sql)):
+        return meaning(values)
     # execute_values speaks to psycopg2 itself, past Django's translation of its errors.
     now = connection()
     with now.cursor() as cursor, now.wrap_database_errors:

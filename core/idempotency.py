@@ -30,6 +30,8 @@ _STORED_REFUSALS = {409, 422}
 API_VERSION = "1"
 PRUNE_LIMIT = 1000
 
+_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
+
 # Ids are time-ordered, so the oldest records stand together; their age is the database's to tell.
 # No row locks: they would need the right to UPDATE, which nobody has who serves.
 _PRUNE = """
@@ -156,7 +158,7 @@ def once(claim: Claim, make: Callable[[], Answer], request_id: str) -> HttpRespo
 
     :raises Problem: if the key is in progress or was used for something else
     """
-    if not rows("SELECT pg_try_advisory_xact_lock(%s)", [claim.lock_number])[0][0]:
+    if not rows(_TRY_LOCK, [claim.lock_number])[0][0]:
         raise in_progress()
     replayed = stored(claim)
     if replayed is not None:

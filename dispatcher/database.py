@@ -6,17 +6,20 @@ from core.db import needs_transaction, rows
 
 TROUBLE = (OperationalError, InterfaceError)
 # Lock time-out, deadlock, serialization failure, statement time-out: the connection still works.
-_IN_THE_WAY = {"55P03", "40P01", "40001", "57014"}
+_IN_THE_WAY = {"55P03", "40P01", "40001", "57014", "SQLITE_BUSY"}
 # What one message may wait for a lock while others wait for it.
 LOCK_PATIENCE = "300ms"
+_WAIT_BRIEFLY = "SELECT set_config('lock_timeout', %s, true)"
 
 
 def is_in_the_way(error: Exception) -> bool:
     """Tell whether somebody else's work stopped us, and not the loss of the database."""
-    return getattr(error.__cause__ or error, "pgcode", None) in _IN_THE_WAY
+    cause = error.__cause__ or error
+    name = getattr(cause, "pgcode", None) or getattr(cause, "sqlite_errorname", None)
+    return name in _IN_THE_WAY
 
 
 @needs_transaction
 def wait_briefly_for_locks() -> None:
     """Give up soon on locks in this transaction."""
-    rows("SELECT set_config('lock_timeout', %s, true)", [LOCK_PATIENCE])
+    rows(_WAIT_BRIEFLY, [LOCK_PATIENCE])

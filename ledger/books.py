@@ -21,6 +21,7 @@ from uuid import UUID
 
 from core import db
 from core.db import needs_transaction
+from core.meanings import on_sqlite
 from ledger import portable, rollup, sql
 from ledger.accounts import CHART, Account
 from ledger.legs import Layer, Leg, Posting, transaction_id
@@ -96,10 +97,10 @@ def book_all(postings: Sequence[Posting]) -> set[UUID]:
     ordered = sorted(postings, key=lambda posting: posting.id)
     if not ordered:
         return set()
-    if db.connection().vendor == "postgresql":
-        booked = {header for (header,) in db.rows(sql.POST, sql.params(*ordered))}
-    else:
+    if on_sqlite():
         booked = {posting.id for posting in ordered if portable.book(posting)}
+    else:
+        booked = {header for (header,) in db.rows(sql.POST, sql.params(*ordered))}
     for posting in ordered:
         if posting.id in booked:
             remember_accounts(posting)
@@ -161,12 +162,12 @@ class Balance:
 
 def balances(merchant_id: UUID, mode: str) -> list[Balance]:
     """Sum what a merchant is owed, by currency: what is expected, and what may be taken out."""
-    read = rollup.balances if db.connection().vendor == "postgresql" else portable.balances
+    read = portable.balances if on_sqlite() else rollup.balances
     return [Balance(*found) for found in read(merchant_id, mode)]
 
 
 def balance(account: Account, layer: Layer) -> int:
     """Sum one account in one layer, positive on the account's normal side."""
-    read = rollup.net_debit if db.connection().vendor == "postgresql" else portable.net_debit
+    read = portable.net_debit if on_sqlite() else rollup.net_debit
     net = read(account.id, layer.value)
     return net if CHART[account.code].is_debit_normal else -net

@@ -2,7 +2,7 @@
 
 The statement is its own transaction. It re-checks the API key, takes the key's try-lock, and
 writes idempotency record, payment, operation, ledger transaction, event and outbox message, or
-nothing. Its meaning in the ORM's words is in ``tests/payments/test_creation.py``.
+nothing. Its meaning in the ORM's words is ``payments.portable.create``.
 
 Mind its snapshot: a duplicate may have committed after the snapshot and before the lock. Then the
 record conflicts, nothing is written, and a second statement reads the answer.
@@ -17,11 +17,12 @@ from rest_framework.exceptions import AuthenticationFailed
 from core import auth, idempotency
 from core.ids import uuid7
 from core.logging import bind
+from core.meanings import on_sqlite
 from core.prepared import Prepared
 from ledger import books
 from ledger import sql as ledger_sql
 from outbox.staging import INSERT_MESSAGE, message_params
-from payments import bookkeeping
+from payments import bookkeeping, portable
 from payments.handlers import lane
 from payments.models import OperationKind, Payment
 from payments.representation import payment_members, to_json
@@ -99,7 +100,7 @@ def create_payment(
     work = lane(OperationKind.CHARGE, payment.gateway)
     posting = bookkeeping.created(payment)
     params = _params(claim, payment, trace, work)
-    found = _CREATE.row(params | ledger_sql.params(posting))
+    found = _write(payment, posting, params)
     _check_key(key_digest, as_remembered=found["as_remembered"])
     if found["created"] is not None:
         books.remember_accounts(posting)
@@ -115,6 +116,12 @@ def create_payment(
     if replayed is None:
         raise idempotency.in_progress()
     return replayed, ""
+
+
+def _write(payment: Payment, posting: books.Posting, params: dict[str, Any]) -> dict[str, Any]:
+    if on_sqlite():
+        return portable.create(payment, posting, params)
+    return _CREATE.row(params | ledger_sql.params(posting))
 
 
 def _check_key(key_digest: str, *, as_remembered: bool | None) -> None:

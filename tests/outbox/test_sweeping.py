@@ -104,7 +104,7 @@ class TestPoison:
         for _ in range(5):
             make_due()
             rows("UPDATE outbox_message SET alone = false")
-            start(*claim(floor="2000-01-01"))
+            start(*claim(floor="2000-01-01T00:00:00Z"))
             lapse()
             sweeping.sweep(LEASE)
 

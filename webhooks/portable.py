@@ -1,0 +1,41 @@
+"""What the statements about providers' webhooks mean, in the ORM's words (``core.meanings``)."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from core.meanings import Rows, means
+from core.portable import time
+from webhooks.applying import _WRITE_APPLIED, _WRITE_PARKED
+from webhooks.ingress import _STORE
+from webhooks.models import ProviderEvent
+
+
+@means(_STORE)
+def store(*, digest: str, parked_reason: str, **columns: Any) -> Rows:
+    """Store an event unless the same content came before."""
+    same = {"gateway": columns["gateway"], "content_sha256": digest}
+    if ProviderEvent.objects.filter(**same).exists():
+        return []
+    parked_at = time() if parked_reason else None
+    event = ProviderEvent(
+        content_sha256=digest, parked_at=parked_at, parked_reason=parked_reason, **columns
+    )
+    event.save(force_insert=True)
+    return [(event.id,)]
+
+
+@means(_WRITE_APPLIED)
+def write_applied(ids: Sequence[UUID]) -> Rows:
+    """Write that events were applied."""
+    ProviderEvent.objects.filter(id__in=ids).update(applied_at=time())
+    return []
+
+
+@means(_WRITE_PARKED)
+def write_parked(values: Sequence[tuple[UUID, str]]) -> Rows:
+    """Write why events are parked."""
+    for event_id, reason in values:
+        found = ProviderEvent.objects.filter(id=event_id)
+        found.update(parked_at=time(), parked_reason=reason)
+    return [(event_id,) for event_id, _ in values]
