@@ -1,6 +1,7 @@
 """Migration operations and columns that exist on PostgreSQL only.
 
-SQLite is for local development (ADR 0004): it gets the tables and the plain constraints.
+SQLite is for local development (ADR 0004): it gets the tables and the plain constraints, and what
+``core.refusals`` adds to them.
 """
 
 from typing import Any
@@ -8,41 +9,19 @@ from typing import Any
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.operations import RunSQL
+from django.db.models.functions import Now
 
 
 class PostgresSQL(RunSQL):
     """``RunSQL`` that does nothing on another database."""
 
-    vendor = "postgresql"
-
     def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
-        if schema_editor.connection.vendor == self.vendor:
+        if schema_editor.connection.vendor == "postgresql":
             super().database_forwards(app_label, schema_editor, *states)
 
     def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
-        if schema_editor.connection.vendor == self.vendor:
+        if schema_editor.connection.vendor == "postgresql":
             super().database_backwards(app_label, schema_editor, *states)
-
-
-class AppendOnlyOnSqlite(PostgresSQL):
-    """Triggers that refuse changes to a table where there are no roles (ADR 0004)."""
-
-    vendor = "sqlite"
-
-    def __init__(self, table: str) -> None:
-        self.table = table
-        names = {action: f"{table}_refuses_{action.lower()}" for action in ("UPDATE", "DELETE")}
-        # As lists, for Django would take a trigger's body apart.
-        make: list[Any] = [
-            f"CREATE TRIGGER {name} BEFORE {action} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            for action, name in names.items()
-        ]
-        drop: list[Any] = [f"DROP TRIGGER {name}" for name in names.values()]
-        super().__init__(make, drop)
-
-    def deconstruct(self) -> Any:
-        return type(self).__name__, [self.table], {}
 
 
 class CurrentXid(models.Func):
@@ -60,6 +39,11 @@ class TransactionTime(models.Func):
 
     template = "CURRENT_TIMESTAMP"
     output_field = models.DateTimeField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        # Its CURRENT_TIMESTAMP counts whole seconds only.
+        now: Any = Now()
+        return now.as_sqlite(compiler, connection, **context)
 
 
 class XidField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time

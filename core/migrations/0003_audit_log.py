@@ -8,7 +8,7 @@ import django.db.models.functions.text
 import django.db.models.lookups
 from django.db import migrations, models
 
-from core.schema import AppendOnlyOnSqlite, PostgresSQL
+from core.schema import PostgresSQL
 
 
 # ALWAYS: a session with session_replication_role = replica skips ordinary triggers.
@@ -138,5 +138,4 @@ class Migration(migrations.Migration):
             },
         ),
         PostgresSQL(GUARDS, NO_GUARDS),
-        AppendOnlyOnSqlite("core_auditentry"),
     ]

@@ -1,7 +1,5 @@
 """Composite foreign keys, forced ``xid``, append-only triggers and the auditors' view (ADR 0006)."""
 
-from typing import Any
-
 from django.db import migrations
 
 from core.schema import PostgresSQL
@@ -85,18 +83,6 @@ JOIN ledger_account a
 """
 
 
-def append_only_on_sqlite(apps: Any, schema_editor: Any) -> None:
-    """Refuse changes by trigger where there are no roles (ADR 0004)."""
-    if schema_editor.connection.vendor != "sqlite":
-        return
-    for table in TABLES:
-        for action in ("UPDATE", "DELETE"):
-            schema_editor.execute(
-                f"CREATE TRIGGER {table}_refuses_{action.lower()} BEFORE {action} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-
-
 def for_each(template: str, tables: tuple[str, ...]) -> str:
     return "".join(template.format(table=table) for table in tables)
 
@@ -110,5 +96,4 @@ class Migration(migrations.Migration):
         PostgresSQL(for_each(STAMPED, TABLES[1:]), for_each(STAMPED_REVERSE, TABLES[1:])),
         PostgresSQL(for_each(APPEND_ONLY, TABLES), for_each(APPEND_ONLY_REVERSE, TABLES)),
         PostgresSQL(ENTRIES, "DROP VIEW ledger_entries;"),
-        migrations.RunPython(append_only_on_sqlite, migrations.RunPython.noop),
     ]

@@ -6,7 +6,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-from core.schema import AppendOnlyOnSqlite, PostgresSQL
+from core.schema import PostgresSQL
 
 
 GUARDS = """
@@ -79,5 +79,4 @@ class Migration(migrations.Migration):
             },
         ),
         PostgresSQL(GUARDS, NO_GUARDS),
-        AppendOnlyOnSqlite("payments_seen"),
     ]

@@ -1,4 +1,4 @@
-"""Django's ``migrate``, one at a time, and the rights of the other roles after it."""
+"""Django's ``migrate``, one at a time; after it the other roles' rights, or SQLite's refusals."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from config import waiting
 from core.grants import apply_grants
+from core.refusals import apply_refusals, lift_refusals
 
 # Any fixed number will do.
 LOCK = 0x6D696772
@@ -29,7 +30,9 @@ class Command(migrate.Command):
             super().handle(*args, **options)
             return
         with self._alone(connection):
+            lift_refusals(connection)
             super().handle(*args, **options)
+            apply_refusals(connection)
             granted = apply_grants(connection, partial=bool(options["app_label"]))
         if granted and options["verbosity"] >= 1:
             self.stdout.write("  Granted the serving role and the operator their rights.")

@@ -1,0 +1,114 @@
+"""What SQLite refuses of payments: ``payments/migrations/0002_*`` once more (``core.refusals``)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.refusals import Refusal, append_only
+from payments.states import MOVES, REFUND_MOVES, OperationState, RefundStatus, Status
+
+# A failed operation may turn out to have succeeded, as a payment and a refund may.
+_OPERATION_MOVES = {
+    OperationState.OPEN: {OperationState.SUCCEEDED, OperationState.FAILED},
+    OperationState.FAILED: {OperationState.SUCCEEDED},
+}
+
+
+def _no_such_move(column: str, moves: Mapping[Any, Any]) -> str:
+    pairs = ", ".join(
+        f"('{a.value}', '{b.value}')" for a, ends in moves.items() for b in sorted(ends)
+    )
+    return f"OLD.{column} <> NEW.{column} AND (OLD.{column}, NEW.{column}) NOT IN (VALUES {pairs})"
+
+
+def _differs(*columns: str) -> str:
+    old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))
+    return f"({old}) IS NOT ({new})"
+
+
+def _with_a_status(
+    table: str, what: str, first: Status | RefundStatus, moves: Mapping[Any, Any], *terms: str
+) -> list[Refusal]:
+    return [
+        Refusal(
+            table,
+            f"{table}_starts_{first.value.lower()}",
+            "INSERT",
+            f"a {what} starts as {first.value}",
+            f"NEW.status <> '{first.value}' OR NEW.version <> 1",
+        ),
+        Refusal(
+            table,
+            f"{table}_legal_move",
+            "UPDATE",
+            f"a {what} has no such move",
+            _no_such_move("status", moves),
+        ),
+        Refusal(
+            table,
+            f"{table}_version_counts",
+            "UPDATE",
+            "the version counts changes of status",
+            "NEW.version <> OLD.version + (OLD.status <> NEW.status)",
+        ),
+        Refusal(
+            table,
+            f"{table}_terms_fixed",
+            "UPDATE",
+            f"the terms of a {what} never change",
+            _differs(*terms),
+        ),
+    ]
+
+
+REFUSALS = [
+    *_with_a_status(
+        "payments_payment",
+        "payment",
+        Status.CREATED,
+        MOVES,
+        *("id", "merchant_id", "mode", "amount", "currency", "gateway", "created_at"),
+    ),
+    *_with_a_status(
+        "payments_refund",
+        "refund",
+        RefundStatus.PENDING,
+        REFUND_MOVES,
+        *("id", "payment_id", "merchant_id", "mode", "amount", "currency"),
+    ),
+    Refusal(
+        "payments_refund",
+        "payments_refund_fits",
+        "INSERT",
+        "a refund has the merchant, mode and currency of its payment",
+        "NOT EXISTS (SELECT 1 FROM payments_payment p "
+        "WHERE (p.id, p.merchant_id, p.mode, p.currency) "
+        "= (NEW.payment_id, NEW.merchant_id, NEW.mode, NEW.currency))",
+    ),
+    Refusal(
+        "payments_operation",
+        "payments_operation_once_settled",
+        "UPDATE",
+        "an operation has no such move",
+        _no_such_move("state", _OPERATION_MOVES),
+    ),
+    Refusal(
+        "payments_operation",
+        "payments_operation_terms_fixed",
+        "UPDATE",
+        "the terms of an operation never change",
+        _differs("id", "payment_id", "refund_id", "kind", "gateway", "amount", "currency")
+        + " OR OLD.first_sent_at IS NOT NULL AND OLD.first_sent_at IS NOT NEW.first_sent_at",
+    ),
+    Refusal(
+        "payments_attempt",
+        "payments_attempt_answered_once",
+        "UPDATE",
+        "an answer is a fact and never changes",
+        "OLD.answered_at IS NOT NULL",
+    ),
+    *(
+        Refusal(f"payments_{what}", f"payments_{what}_kept", "DELETE", f"{what}s are never deleted")
+        for what in ("payment", "refund", "operation", "attempt")
+    ),
+    *(append_only(f"payments_{what}") for what in ("notice", "statuschange", "event", "seen")),
+]

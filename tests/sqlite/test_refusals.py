@@ -1,0 +1,194 @@
+"""What nobody may write on PostgreSQL, nobody may write on SQLite, in plain SQL either."""
+
+import sqlite3
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from core.own_invariants import GUARDS as OF_CORE
+from core.refusals import all_refusals
+from outbox.invariants import GUARDS as OF_OUTBOX
+from payments.invariants import GUARDS as OF_PAYMENTS
+from tests.sqlite.files import Files, manage
+
+PAYMENT, OTHER = uuid4().hex, uuid4().hex
+# By the type of a column that has to have a value.
+ANYTHING = {"char(32)": PAYMENT, "text": "", "bool": 0, "datetime": "2026-01-01 00:00:00"}
+ROWS: dict[str, dict[str, Any]] = {
+    "core_auditentry": {
+        "actor": "a",
+        "action": "a",
+        "subject_id": "s",
+        "reason": "r",
+        "before": "{}",
+        "after": "{}",
+    },
+    "core_idempotencyrecord": {"mode": "test", "status": 201},
+    "ledger_account": {"code": "merchant_payable", "owner": "o", "currency": "INR", "mode": "test"},
+    "ledger_transaction": {"kind": "k", "mode": "test"},
+    "ledger_transfer": {
+        "layer": "posted",
+        "currency": "INR",
+        "mode": "test",
+        "amount": 1,
+        "credit_account_id": OTHER,
+    },
+    "outbox_lapse": {"epoch": 1},
+    "outbox_message": {"state": 0, "epoch": 1, "max_attempts": 1},
+    "payments_attempt": {"kind": "send", "epoch": 1},
+    "payments_event": {"mode": "test", "version": 1, "payload": "{}"},
+    "payments_notice": {},
+    "payments_operation": {"kind": "charge", "amount": 1, "currency": "INR", "state": "open"},
+    "payments_payment": {
+        "mode": "test",
+        "status": "CREATED",
+        "amount": 1,
+        "currency": "INR",
+        "version": 1,
+        "metadata": "{}",
+    },
+    "payments_refund": {
+        "mode": "test",
+        "status": "PENDING",
+        "amount": 1,
+        "currency": "INR",
+        "version": 1,
+    },
+    "payments_seen": {},
+    "payments_statuschange": {"version": 1},
+    "webhooks_providerevent": {},
+}
+APPEND_ONLY = [
+    *("ledger_account", "ledger_transaction", "ledger_transfer", "outbox_lapse"),
+    *("core_auditentry", "payments_notice", "payments_statuschange", "payments_event"),
+    "payments_seen",
+]
+OVER = {"state": 8, "finished_at": "2026-01-01 00:00:00"}
+ANSWERED = {"answered_at": "2026-01-01 00:00:00", "outcome": "unknown"}
+SETTLED = {"state": "succeeded", "settled_at": "2026-01-01 00:00:00"}
+# Table, what is there, what is done to it, and what is said to that.
+WRITES: list[tuple[str, dict[str, Any], str, str]] = [
+    *(
+        (table, {}, write, "is append-only")
+        for table in APPEND_ONLY
+        for write in ("UPDATE {} SET id = id", "DELETE FROM {}")
+    ),
+    *(
+        (f"payments_{what}", {}, "DELETE FROM {}", f"{what}s are never deleted")
+        for what in ("payment", "refund", "operation", "attempt")
+    ),
+    ("core_idempotencyrecord", {}, "UPDATE {} SET body = 'b'", "a stored answer never changes"),
+    (
+        "outbox_message",
+        OVER,
+        "UPDATE {} SET state = 0, finished_at = NULL",
+        "a done message is over",
+    ),
+    ("outbox_message", {}, "UPDATE {} SET epoch = 0", "an epoch never goes back"),
+    (
+        *("outbox_message", {}),
+        "UPDATE {} SET state = 1, lease_until = 'x', job = 'x'",
+        "a claim raises the epoch",
+    ),
+    ("outbox_message", {}, "DELETE FROM {}", "only a done message may be deleted"),
+    ("payments_payment", {}, "UPDATE {} SET status = 'SUCCESS', version = 2", "has no such move"),
+    ("payments_payment", {}, "UPDATE {} SET status = 'PROCESSING'", "the version counts"),
+    ("payments_payment", {}, "UPDATE {} SET amount = 2", "the terms of a payment never change"),
+    ("payments_payment", {}, "UPDATE {} SET created_at = '2000-01-01'", "the terms of a payment"),
+    ("payments_refund", {}, "UPDATE {} SET status = 'REFUNDED', version = 2", "has no such move"),
+    ("payments_refund", {}, "UPDATE {} SET version = 2", "the version counts"),
+    ("payments_refund", {}, "UPDATE {} SET amount = 2", "the terms of a refund never change"),
+    ("payments_operation", SETTLED, "UPDATE {} SET state = 'failed'", "has no such move"),
+    ("payments_operation", {}, "UPDATE {} SET gateway = 'g'", "the terms of an operation"),
+    (
+        *("payments_operation", {"first_sent_at": "2026-01-01"}),
+        "UPDATE {} SET first_sent_at = '2026-01-02'",
+        "the terms of an operation",
+    ),
+    ("payments_attempt", ANSWERED, "UPDATE {} SET outcome = 'succeeded'", "an answer is a fact"),
+    ("webhooks_providerevent", {}, "UPDATE {} SET outcome = 'o'", "said never changes"),
+    ("webhooks_providerevent", {}, "DELETE FROM {}", "a provider event is never deleted"),
+]
+# Writes a value instead of refusing one.
+STAMPS = "core_auditentry_stamped"
+INSERTS = [
+    ("payments_payment", {"status": "PROCESSING"}, "a payment starts as CREATED"),
+    ("payments_payment", {"version": 2}, "a payment starts as CREATED"),
+    ("payments_refund", {"status": "SUCCEEDED"}, "a refund starts as PENDING"),
+    ("payments_refund", {"currency": "USD"}, "a refund has the merchant, mode and currency"),
+]
+
+
+def plant(connection: sqlite3.Connection, table: str, **columns: Any) -> None:
+    """Plant a row with something in every column that has to have a value."""
+    described = connection.execute(f"PRAGMA table_info({table})").fetchall()
+    needed = {name: kind.lower() for _, name, kind, required, default, _ in described
+              if required and default is None}  # fmt: skip
+    row = {name: ANYTHING.get(kind, "" if "char" in kind else 0) for name, kind in needed.items()}
+    row |= ROWS[table] | columns
+    connection.execute("PRAGMA foreign_keys = OFF")
+    names, places = ", ".join(row), ", ".join("?" * len(row))
+    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(row.values()))
+
+
+@pytest.mark.parametrize(("table", "there", "write", "said"), WRITES)
+def test_a_write_is_refused(connection, table, there, write, said):
+    plant(connection, "payments_payment") if table == "payments_refund" else None
+    plant(connection, table, **there)
+
+    with pytest.raises(sqlite3.IntegrityError, match=said):
+        connection.execute(write.format(table))
+
+
+@pytest.mark.parametrize(("table", "columns", "said"), INSERTS)
+def test_a_beginning_is_refused(connection, table, columns, said):
+    plant(connection, "payments_payment") if table == "payments_refund" else None
+
+    with pytest.raises(sqlite3.IntegrityError, match=said):
+        plant(connection, table, **columns)
+
+
+@pytest.mark.parametrize("table", sorted(ROWS))
+def test_what_is_refused_begins_with_what_is_not(connection, table):
+    plant(connection, "payments_payment") if table == "payments_refund" else None
+
+    plant(connection, table)
+
+    assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+
+
+def test_every_refusal_is_met():
+    tables = {table for table, *_ in WRITES}
+
+    assert {refusal.table for refusal in all_refusals()} == tables
+
+
+def test_every_guard_of_postgresql_has_its_refusal():
+    wanted = {
+        (guard.table, guard.name, guard.events)
+        for guard in [*OF_CORE, *OF_OUTBOX, *OF_PAYMENTS]
+        if guard.events != "TRUNCATE" and guard.name != STAMPS
+    }
+
+    found = {(refusal.table, refusal.name, refusal.events) for refusal in all_refusals()}
+
+    assert wanted
+    assert wanted - found == set()
+
+
+def test_a_file_that_is_migrated_again_refuses_the_same(files: Files):
+    file = files.fresh()
+    with sqlite3.connect(file) as connection:
+        before = triggers(connection)
+        connection.execute("DROP TRIGGER payments_event_append_only_update")
+
+    done = manage(file, "migrate", "--verbosity=0")
+
+    assert done.returncode == 0, done.stderr
+    assert triggers(connection) == before
+
+
+def triggers(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+    sql = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
+    return set(connection.execute(sql).fetchall())
