@@ -114,12 +114,11 @@ def database(url: str) -> dict[str, Any]:
     """Translate a database URL into Django's form.
 
     :raises ImproperlyConfigured: if the scheme is neither ``postgresql`` nor ``sqlite``, the port
-        is no number, or the query says something that we do not pass on
+        is no number, a file has no name, or the query says something that we do not pass on
     """
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        _libpq_options(parts.query, frozenset())
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(parts.path[1:])}
+        return _sqlite(parts)
     if parts.scheme not in {"postgresql", "postgres"}:
         message = "DATABASE_URL must start with postgresql:// or sqlite://"
         raise ImproperlyConfigured(message)
@@ -131,6 +130,37 @@ def database(url: str) -> dict[str, Any]:
         "HOST": parts.hostname or "",
         "PORT": str(_port(parts) or 5432),
         "OPTIONS": _LIBPQ_DEFAULTS | _libpq_options(parts.query, _LIBPQ_OPTIONS),
+    }
+
+
+def is_sqlite(url: str) -> bool:
+    """Tell whether a database URL names a file."""
+    return urlsplit(url).scheme == "sqlite"
+
+
+# A writer waits this long for the one before it. They are short, but waiting is not in turn.
+_SQLITE_WAIT_SECONDS = 20
+
+
+def _sqlite(parts: SplitResult) -> dict[str, Any]:
+    _libpq_options(parts.query, frozenset())
+    name = unquote(parts.path[1:])
+    if parts.netloc or not name:
+        message = (
+            "an SQLite URL has three slashes and a path: sqlite:///.local/dev.sqlite3 is relative "
+            "to the project, sqlite:////tmp/dev.sqlite3 is not"
+        )
+        raise ImproperlyConfigured(message)
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(BASE_DIR / name),
+        "OPTIONS": {
+            "timeout": _SQLITE_WAIT_SECONDS,
+            # Readers are not in the way of the writer, nor it in theirs.
+            "init_command": "PRAGMA journal_mode = WAL",
+            # A transaction that read first and wrote later would find that it cannot.
+            "transaction_mode": "IMMEDIATE",
+        },
     }
 
 

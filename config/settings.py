@@ -84,9 +84,15 @@ if not DATABASE_URL:
     message = "DATABASE_URL is not set; `make up` starts a database and writes it to .local/env"
     raise ImproperlyConfigured(message)
 DATABASE_OPERATOR_URL = environment.text("DATABASE_OPERATOR_URL") or DATABASE_URL
-if DATABASE_URL.startswith("sqlite:"):
-    # A file has no roles.
-    DATABASE_OPERATOR_URL = DATABASE_URL
+if environment.is_sqlite(DATABASE_URL):
+    if not DEBUG:
+        message = (
+            "DATABASE_URL names an SQLite file, which is for development only: it enforces less "
+            "than PostgreSQL (ADR 0004). Name a PostgreSQL, or set DEBUG=1 on your own machine"
+        )
+        raise ImproperlyConfigured(message)
+    # A file has no roles, and what .local/env says may be of another database.
+    DATABASE_OWNER_URL = DATABASE_OPERATOR_URL = DATABASE_URL
 _as_owner = os.environ.get("DATABASE_ROLE") == "owner"
 # PgBouncer in transaction mode cannot keep a cursor between statements.
 _pooled = {"CONN_HEALTH_CHECKS": True, "DISABLE_SERVER_SIDE_CURSORS": True}

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from django.apps import apps
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, connection
 from django.utils.module_loading import module_has_submodule
 
 from core.db import transaction
@@ -75,8 +75,8 @@ def ask(invariant: Invariant, timeout: timedelta) -> Finding:
                 cursor.execute(f"SET LOCAL statement_timeout = {milliseconds}")
             return _read(cursor, invariant)
     except DatabaseError as error:
-        # SQLite says itself which statements it has no words for.
-        if connection.vendor == "sqlite" and isinstance(error, OperationalError):
+        # SQLite says itself which statements it has no words for; a busy file has another name.
+        if getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_ERROR":
             return Finding(invariant, None, trouble=_SKIPPED)
         return Finding(invariant, None, trouble=clean(str(error).partition("\n")[0]))
 

@@ -1,0 +1,104 @@
+"""The whole path on SQLite, with the processes of `make up`: for development, and nothing else."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+
+from tests.crash import books
+from tests.crash.gateways import HANG_AFTER
+from tests.crash.merchants import DEMO_KEY, Merchants
+from tests.sqlite.files import OnSqlite
+
+PATIENCE_SECONDS = 20
+DUPLICATES = 12
+
+
+def ask(stack: OnSqlite, path: str) -> dict[str, object]:
+    url = f"http://127.0.0.1:{stack.port}/api{path}"
+    answer = requests.get(url, headers={"X-API-KEY": DEMO_KEY}, timeout=5)
+    assert answer.ok, answer.text
+    return dict(answer.json())
+
+
+def becomes(stack: OnSqlite, path: str, status: str) -> None:
+    stack.until(
+        f"{path} to be {status}", lambda: ask(stack, path)["status"] == status, PATIENCE_SECONDS
+    )
+
+
+def verified(stack: OnSqlite) -> str:
+    done = stack.manage("verify", "--quiescent")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_payments_refunds_and_webhooks_end_as_they_should(begin):
+    stack = begin("web", "dispatcher", "worker")
+    merchants = Merchants(stack)
+
+    kept = merchants.pay(amount=700, payment_method="tok_pending_success")
+    given_back = merchants.pay(amount=1_000)
+    becomes(stack, f"/payments/{given_back}/", "SUCCESS")
+    refund = merchants.refund(given_back)
+
+    becomes(stack, f"/refunds/{refund}/", "SUCCEEDED")
+    becomes(stack, f"/payments/{given_back}/", "REFUNDED")
+    becomes(stack, f"/payments/{kept}/", "SUCCESS")
+    applied = "SELECT count(*) FROM webhooks_providerevent WHERE applied_at IS NOT NULL"
+    stack.until("the webhook to be applied", lambda: stack.value(applied) == 1, PATIENCE_SECONDS)
+    held = {"currency": "INR", "pending": 0, "available": 700}
+    assert ask(stack, "/balance/") == {"balances": [held]}
+    stack.until("rest", lambda: not stack.rows(_UNFINISHED), PATIENCE_SECONDS)
+    assert "skipped on SQLite" in verified(stack)
+    assert stack.counted("pay_sampler_failures_total") == 0
+    assert stack.rows("SELECT count(*) FROM payments_payment WHERE xid IS NOT NULL") == [(0,)]
+
+
+_UNFINISHED = "SELECT id FROM outbox_message WHERE state <> 8"
+
+
+def test_duplicates_at_once_wait_and_are_answered_alike(begin):
+    stack = begin("web")
+    url = f"http://127.0.0.1:{stack.port}/api/payments/"
+    headers = {"X-API-KEY": DEMO_KEY, "Idempotency-Key": "same"}
+
+    def pay(_: int) -> requests.Response:
+        body = {"amount": 1_000, "currency": "INR"}
+        return requests.post(url, json=body, headers=headers, timeout=30)
+
+    with ThreadPoolExecutor(DUPLICATES) as pool:
+        answers = list(pool.map(pay, range(DUPLICATES)))
+
+    assert {(answer.status_code, answer.content) for answer in answers} == {
+        (201, answers[0].content)
+    }
+    replays = [answer.headers.get("Idempotency-Replayed") for answer in answers]
+    assert sorted(replays, key=str) == [None, *["true"] * (DUPLICATES - 1)]
+    assert stack.value("SELECT count(*) FROM payments_payment") == 1
+
+
+def test_a_worker_killed_in_its_call_is_followed_by_another_that_charges_nothing_twice(begin):
+    stack = begin("web", "dispatcher", "worker")
+    merchants = Merchants(stack)
+    hanging = merchants.pay(gateway="hanging", payment_method=HANG_AFTER)
+    stack.until("the charge to happen", lambda: books.effects(stack), PATIENCE_SECONDS)
+
+    stack.kill("worker")
+
+    assert ask(stack, f"/payments/{hanging}/")["status"] == "PROCESSING"
+    stack.start("worker")
+    becomes(stack, f"/payments/{hanging}/", "SUCCESS")
+    assert list(books.effects(stack).values()) == [1]
+    assert stack.value("SELECT count(*) FROM outbox_lapse") == 1
+    verified(stack)
+
+
+def test_a_second_dispatcher_is_refused_until_the_first_is_dead(begin):
+    stack = begin("dispatcher")
+
+    second = stack.manage("dispatch")
+    stack.kill("dispatcher")
+    stack.start("dispatcher")
+
+    assert second.returncode == 1
+    assert "another dispatcher runs on this SQLite file" in second.stderr
