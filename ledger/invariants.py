@@ -94,9 +94,9 @@ RESOLUTIONS = [
         """
         SELECT r.id FROM ledger_transaction r
         WHERE r.resolves_id IS NOT NULL AND (
-            NOT EXISTS (SELECT FROM ledger_transfer t WHERE t.transaction_id = r.resolves_id
+            NOT EXISTS (SELECT 1 FROM ledger_transfer t WHERE t.transaction_id = r.resolves_id
                         AND t.layer = 'pending' AND NOT t.reversal)
-            OR EXISTS (SELECT FROM ledger_transfer t WHERE t.transaction_id = r.id
+            OR EXISTS (SELECT 1 FROM ledger_transfer t WHERE t.transaction_id = r.id
                        AND t.layer = 'pending' AND NOT t.reversal))
         """,
     ),
@@ -125,7 +125,7 @@ SHAPE = [
         "every transaction has a transfer",
         """
         SELECT h.id FROM ledger_transaction h
-        WHERE NOT EXISTS (SELECT FROM ledger_transfer t WHERE t.transaction_id = h.id)
+        WHERE NOT EXISTS (SELECT 1 FROM ledger_transfer t WHERE t.transaction_id = h.id)
         """,
     ),
     Invariant(

@@ -93,10 +93,10 @@ FOLD = [
         JOIN payments_payment p ON p.id = o.payment_id
         WHERE (k.moved OR k.odd AND k.state = 'open') AND NOT k.ours AND NOT p.needs_review
           AND k.newest <= now() - {_GRACE} AND EXISTS (
-            SELECT FROM judged j WHERE j.operation_id = k.id
+            SELECT 1 FROM judged j WHERE j.operation_id = k.id
               AND (j.outcome = 'succeeded' OR j.outcome = 'declined' AND NOT j.is_no)
               AND NOT EXISTS (
-                SELECT FROM payments_seen s
+                SELECT 1 FROM payments_seen s
                 WHERE s.operation_id = j.operation_id
                   AND (s.outcome, s.provider_id, s.amount, s.currency)
                       IS NOT DISTINCT FROM (j.outcome, j.provider_id, j.amount, j.currency)))
@@ -109,7 +109,7 @@ FOLD = [
         SELECT s.id, s.operation_id, s.audit_id FROM payments_seen s
         JOIN payments_operation o ON o.id = s.operation_id
         WHERE NOT EXISTS (
-            SELECT FROM core_auditentry a JOIN payments_event e ON e.xid = a.xid
+            SELECT 1 FROM core_auditentry a JOIN payments_event e ON e.xid = a.xid
             WHERE a.id = s.audit_id AND a.xid = s.xid AND a.action = 'payment.review_ended'
               AND a.subject_id = o.payment_id::text
               AND e.aggregateid = o.payment_id AND e.type = 'payment.review_ended')
@@ -150,7 +150,7 @@ SENDS = [
         JOIN outbox_message m ON m.id = a.message_id
         WHERE a.epoch > m.epoch OR a.epoch < 1 OR m.subject_id <> a.operation_id
         UNION ALL
-        SELECT m.id, m.starts, count(*)::int FROM payments_attempt a
+        SELECT m.id, m.starts, CAST(count(*) AS int) FROM payments_attempt a
         JOIN outbox_message m ON m.id = a.message_id GROUP BY m.id HAVING count(*) > m.starts
         """,
     ),
@@ -160,7 +160,7 @@ SENDS = [
         """
         SELECT o.id, o.first_sent_at FROM payments_operation o
         WHERE (o.first_sent_at IS NOT NULL) <> EXISTS (
-            SELECT FROM payments_attempt a WHERE a.operation_id = o.id AND a.kind = 'send')
+            SELECT 1 FROM payments_attempt a WHERE a.operation_id = o.id AND a.kind = 'send')
         """,
     ),
     Invariant(
@@ -194,7 +194,7 @@ SENDS = [
 ]
 
 # A person ended a review of it as it stands: other money moved, and that is settled elsewhere.
-_WAS_SEEN = "EXISTS (SELECT FROM payments_seen s WHERE s.operation_id = o.id)"
+_WAS_SEEN = "EXISTS (SELECT 1 FROM payments_seen s WHERE s.operation_id = o.id)"
 FOLLOWED_UP = [
     Invariant(
         "payments-nothing-is-forgotten",
@@ -203,7 +203,7 @@ FOLLOWED_UP = [
         SELECT o.id, o.kind, o.payment_id FROM payments_operation o
         JOIN payments_payment p ON p.id = o.payment_id
         WHERE o.state = 'open' AND NOT p.needs_review AND NOT {_WAS_SEEN}
-          AND NOT EXISTS (SELECT FROM outbox_message m
+          AND NOT EXISTS (SELECT 1 FROM outbox_message m
                           WHERE m.subject_id = o.id AND m.state IN (0, 1, 2, 3))
         """,  # noqa: S608 - our own constants
     ),
@@ -235,7 +235,7 @@ FOLLOWED_UP = [
         SELECT o.id, o.kind, o.payment_id FROM payments_operation o
         JOIN payments_payment p ON p.id = o.payment_id
         WHERE o.state = 'open' AND NOT p.needs_review AND NOT {_WAS_SEEN} AND NOT EXISTS (
-            SELECT FROM outbox_message m WHERE m.subject_id = o.id AND m.state = 3)
+            SELECT 1 FROM outbox_message m WHERE m.subject_id = o.id AND m.state = 3)
         """,  # noqa: S608 - our own constants
         quiescent=True,
     ),

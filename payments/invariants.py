@@ -115,7 +115,7 @@ HISTORY = [
         "a payment is CREATED only as long as no provider may have heard of it",
         """
         SELECT p.id FROM payments_payment p WHERE p.status = 'CREATED' AND EXISTS (
-            SELECT FROM payments_operation o JOIN payments_attempt a ON a.operation_id = o.id
+            SELECT 1 FROM payments_operation o JOIN payments_attempt a ON a.operation_id = o.id
             WHERE o.payment_id = p.id)
         """,
     ),
@@ -127,10 +127,10 @@ PARENTS = [
         "every payment has a charge and every refund its operation",
         """
         SELECT p.id FROM payments_payment p WHERE NOT EXISTS (
-            SELECT FROM payments_operation o WHERE o.payment_id = p.id AND o.kind = 'charge')
+            SELECT 1 FROM payments_operation o WHERE o.payment_id = p.id AND o.kind = 'charge')
         UNION ALL
         SELECT r.id FROM payments_refund r WHERE NOT EXISTS (
-            SELECT FROM payments_operation o WHERE o.refund_id = r.id)
+            SELECT 1 FROM payments_operation o WHERE o.refund_id = r.id)
         """,
     ),
     Invariant(

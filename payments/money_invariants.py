@@ -50,7 +50,7 @@ INVARIANTS: list[Invariant] = [
         """
         SELECT p.id, p.amount, p.currency FROM payments_payment p
         WHERE NOT EXISTS (
-            SELECT FROM ledger_transaction x
+            SELECT 1 FROM ledger_transaction x
             JOIN ledger_transfer t ON t.transaction_id = x.id AND t.layer = 'pending'
             WHERE x.source_id = p.id AND x.kind = 'payment.created'
               AND (t.amount, t.currency) = (p.amount, p.currency))
@@ -111,7 +111,7 @@ INVARIANTS: list[Invariant] = [
         "a refund was given back in the books exactly when it has failed, even if not for good",
         f"""
         SELECT r.id, r.status, r.amount FROM payments_refund r
-        WHERE CASE WHEN EXISTS (SELECT FROM payments_statuschange c
+        WHERE CASE WHEN EXISTS (SELECT 1 FROM payments_statuschange c
                                 WHERE c.refund_id = r.id AND c.after = 'FAILED')
                    THEN r.amount ELSE 0 END
               <> {_GIVEN_BACK}

@@ -75,7 +75,7 @@ INVARIANTS: list[Invariant] = [
         WITH {_TRACES}
         SELECT s.subject, s.after, s.booking FROM steps s
         WHERE s.booking IS NOT NULL AND NOT EXISTS (
-            SELECT FROM ledger_transaction x
+            SELECT 1 FROM ledger_transaction x
             WHERE x.source_id = s.subject AND x.kind = s.booking)
         """,  # noqa: S608 - our own constants
     ),
@@ -88,7 +88,7 @@ INVARIANTS: list[Invariant] = [
             UNION ALL SELECT id, 1, 'payment.created' FROM payments_payment
             UNION ALL SELECT id, 1, 'refund.created' FROM payments_refund)
         SELECT t.subject, t.version, t.event FROM told t WHERE NOT EXISTS (
-            SELECT FROM payments_event e
+            SELECT 1 FROM payments_event e
             WHERE e.aggregateid = t.subject AND e.version = t.version
               AND e.type IN (t.event, t.event || '_late'))
         """,  # noqa: S608 - our own constants
@@ -99,13 +99,13 @@ INVARIANTS: list[Invariant] = [
         f"""
         SELECT p.id FROM payments_payment p
         WHERE p.created_at > now() - {_ANSWER_KEPT} AND NOT EXISTS (
-            SELECT FROM core_idempotencyrecord k
+            SELECT 1 FROM core_idempotencyrecord k
             WHERE (k.resource_id, k.merchant_id, k.mode) = (p.id, p.merchant_id, p.mode)
               AND k.status = 201)
         UNION ALL
         SELECT r.id FROM payments_refund r
         WHERE r.created_at > now() - {_ANSWER_KEPT} AND NOT r.is_rest AND NOT EXISTS (
-            SELECT FROM core_idempotencyrecord k
+            SELECT 1 FROM core_idempotencyrecord k
             WHERE (k.resource_id, k.merchant_id, k.mode) = (r.id, r.merchant_id, r.mode)
               AND k.status = 201)
         """,  # noqa: S608 - our own constants

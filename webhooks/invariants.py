@@ -11,7 +11,7 @@ INVARIANTS: list[Invariant] = [
         """
         SELECT e.id, e.gateway, e.received_at FROM webhooks_providerevent e
         WHERE e.applied_at IS NULL AND e.parked_at IS NULL
-          AND NOT EXISTS (SELECT FROM outbox_message m
+          AND NOT EXISTS (SELECT 1 FROM outbox_message m
                           WHERE m.subject_id = e.id AND m.state IN (0, 1, 2, 3))
         """,
     ),
