@@ -25,6 +25,8 @@ LISTS = [
     for model, pages in admin.site._registry.items()
     if isinstance(pages, Listed)
 ]
+# These have forms of their own.
+FORMS = {"core/merchant/", "core/apikey/"}
 # What is done is on no other list of messages.
 QUERY = {"outbox/message/": {"view": "done"}}
 _LINK = re.compile(r'href="([^"#]*)"')
@@ -46,7 +48,7 @@ def test_an_empty_list_says_so_in_a_sentence():
     for path in LISTS:
         text = desk.read(path)
         assert "0 shown" in text
-        assert re.search(r"(There is|No|Nobody|Nothing) [\w ,.]+\.", text), path
+        assert re.search(r"(There is|No|Nobody|Nothing) [\w ,.:]+\.", text), path
 
 
 def test_every_page_that_another_one_leads_to_opens():
@@ -181,7 +183,7 @@ def test_nobody_adds_changes_or_deletes_a_row_by_hand():
     told(a_shop().sold(), "charge.succeeded", provider_id="ch_2")
     desk = Desk()
 
-    for path in LISTS:
+    for path in set(LISTS) - FORMS:
         table = path.strip("/").replace("/", "_")
         before = rows(f"SELECT * FROM {table} ORDER BY id")
         key = before[0][0] if before else uuid4()
