@@ -8,7 +8,7 @@ import pytest
 
 from core.audit import ActRefused, AuditEntry
 from core.db import OPERATOR, acting_as, rows
-from gateways.base import AnswerLost, succeeded
+from gateways.base import AnswerLost, Outcome, OutcomeKind, succeeded
 from outbox.models import Message, State
 from payments.models import Payment
 from payments.operating import has_unresolved_attempt, inquire
@@ -113,6 +113,22 @@ class TestInquiring:
 
         with pytest.raises(ActRefused, match="never sent, so there is nothing to ask"):
             asked(message)
+
+    def test_of_what_was_certainly_not_sent_is_refused(self, settings):
+        reciting(settings, Outcome(kind=OutcomeKind.NOT_SENT, code="unreachable"))
+        payment = a_shop().accepted()
+        run_due()
+        rows(LATER)
+        assert charge_of(payment).attempts.get().outcome == "not_sent"
+
+        with pytest.raises(ActRefused, match="never sent, so there is nothing to ask"):
+            asked(the_message(payment))
+
+    def test_of_another_state_is_refused(self, settings):
+        _, payment = a_doubted(settings)
+
+        with pytest.raises(ActRefused, match="you saw it dead at epoch 1; it is pending"):
+            asked(the_message(payment), state=State.DEAD)
 
     def test_of_what_is_settled_is_refused(self):
         payment = a_shop().sold()
