@@ -61,5 +61,6 @@ class Command(migrate.Command):
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
             if not (cursor.fetchone() or [False])[0]:
                 self.stdout.write("  Another migrate is running; waiting for its end.")
+                self.stdout.flush()
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
             yield
