@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from core.db import OPERATOR, rows
+from core.db import OPERATOR
 from core.desk import words
 from core.desk.lists import Listed
 from gateways.base import Outcome, OutcomeKind
