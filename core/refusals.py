@@ -46,6 +46,12 @@ def append_only(table: str, name: str = "") -> Refusal:
     return Refusal(table, name, "UPDATE DELETE", f"{table} is append-only")
 
 
+def differs(*columns: str) -> str:
+    """Return the condition that one of these columns changes."""
+    old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))
+    return f"({old}) IS NOT ({new})"
+
+
 REFUSALS = [
     Refusal(
         "core_idempotencyrecord",
@@ -53,6 +59,29 @@ REFUSALS = [
         "UPDATE",
         "a stored answer never changes",
     ),
+    Refusal(
+        "core_merchant",
+        "core_merchant_closed_for_good",
+        "UPDATE",
+        "a closed merchant stays closed",
+        "OLD.status = 'closed' AND NEW.status <> 'closed'",
+    ),
+    Refusal("core_merchant", "core_merchant_kept", "DELETE", "a merchant is never deleted"),
+    Refusal(
+        "core_apikey",
+        "core_apikey_revoked_for_good",
+        "UPDATE",
+        "a revoked key stays revoked",
+        "OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS NOT OLD.revoked_at",
+    ),
+    Refusal(
+        "core_apikey",
+        "core_apikey_terms_fixed",
+        "UPDATE",
+        "whose key it is never changes",
+        differs("id", "merchant_id", "mode", "secret_sha256", "created_at"),
+    ),
+    Refusal("core_apikey", "core_apikey_kept", "DELETE", "a key is never deleted"),
     append_only("core_auditentry"),
 ]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.refusals import Refusal, append_only
+from core.refusals import Refusal, append_only, differs
 from payments.states import MOVES, REFUND_MOVES, OperationState, RefundStatus, Status
 
 # A failed operation may turn out to have succeeded, as a payment and a refund may.
@@ -18,11 +18,6 @@ def _no_such_move(column: str, moves: Mapping[Any, Any]) -> str:
         f"('{a.value}', '{b.value}')" for a, ends in moves.items() for b in sorted(ends)
     )
     return f"OLD.{column} <> NEW.{column} AND (OLD.{column}, NEW.{column}) NOT IN (VALUES {pairs})"
-
-
-def _differs(*columns: str) -> str:
-    old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))
-    return f"({old}) IS NOT ({new})"
 
 
 def _with_a_status(
@@ -55,7 +50,7 @@ def _with_a_status(
             f"{table}_terms_fixed",
             "UPDATE",
             f"the terms of a {what} never change",
-            _differs(*terms),
+            differs(*terms),
         ),
     ]
 
@@ -96,7 +91,7 @@ REFUSALS = [
         "payments_operation_terms_fixed",
         "UPDATE",
         "the terms of an operation never change",
-        _differs("id", "payment_id", "refund_id", "kind", "gateway", "amount", "currency")
+        differs("id", "payment_id", "refund_id", "kind", "gateway", "amount", "currency")
         + " OR OLD.first_sent_at IS NOT NULL AND OLD.first_sent_at IS NOT NEW.first_sent_at",
     ),
     Refusal(

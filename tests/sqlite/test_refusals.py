@@ -24,6 +24,8 @@ ROWS: dict[str, dict[str, Any]] = {
         "before": "{}",
         "after": "{}",
     },
+    "core_apikey": {"mode": "test", "scopes": "[]"},
+    "core_merchant": {"status": "closed"},
     "core_idempotencyrecord": {"mode": "test", "status": 201},
     "ledger_account": {"code": "merchant_payable", "owner": "o", "currency": "INR", "mode": "test"},
     "ledger_transaction": {"kind": "k", "mode": "test"},
@@ -78,6 +80,15 @@ WRITES: list[tuple[str, dict[str, Any], str, str]] = [
         (f"payments_{what}", {}, "DELETE FROM {}", f"{what}s are never deleted")
         for what in ("payment", "refund", "operation", "attempt")
     ),
+    ("core_merchant", {}, "UPDATE {} SET status = 'active'", "a closed merchant stays closed"),
+    ("core_merchant", {}, "DELETE FROM {}", "a merchant is never deleted"),
+    (
+        *("core_apikey", {"revoked_at": "2026-01-01"}),
+        "UPDATE {} SET revoked_at = NULL",
+        "a revoked key stays revoked",
+    ),
+    ("core_apikey", {}, "UPDATE {} SET mode = 'live'", "whose key it is never changes"),
+    ("core_apikey", {}, "DELETE FROM {}", "a key is never deleted"),
     ("core_idempotencyrecord", {}, "UPDATE {} SET body = 'b'", "a stored answer never changes"),
     (
         "outbox_message",
