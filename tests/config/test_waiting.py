@@ -1,6 +1,7 @@
 """`manage.py wait` and `start`: a process that comes up before what it needs."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -57,7 +58,7 @@ class TestWaiting:
         done = manage("wait", "--timeout=3")
 
         assert done.returncode == 1
-        assert "gave up after 3 s: the database: migrations are missing" in done.stderr
+        assert re.search(r"gave up after \d+ s: the database: migrations are missing", done.stderr)
 
     def test_goes_on_when_the_last_migration_is_there(self, committed_db: Database) -> None:
         forgotten = forget_a_migration(committed_db)
@@ -179,7 +180,7 @@ class TestProbing:
         code, said = probe("worker", HEARTBEAT_FILE=str(file))
 
         assert code == 1
-        assert said.startswith("no heartbeat for 4")
+        assert re.fullmatch(r"no heartbeat for \d+ s", said)
 
     def test_finds_a_web_that_does_not_answer(self, refusing: int) -> None:
         code, said = probe("web", PORT=str(refusing))
