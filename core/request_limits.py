@@ -14,7 +14,15 @@ MAX_HEADERS_CHARACTERS = 32 * 1024
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # Random by nature, so a card number in them would be chance; they are never logged either.
-_UNREAD_HEADERS = frozenset({"HTTP_X_API_KEY", "HTTP_AUTHORIZATION"})
+# Datadog's ids are decimal, up to 20 digits: one in thirty has the form of a card number.
+_UNREAD_HEADERS = frozenset(
+    {
+        *("HTTP_X_API_KEY", "HTTP_AUTHORIZATION"),
+        *("HTTP_TRACEPARENT", "HTTP_TRACESTATE", "HTTP_X_CLOUD_TRACE_CONTEXT"),
+        *("HTTP_X_DATADOG_TRACE_ID", "HTTP_X_DATADOG_PARENT_ID"),
+        *("HTTP_B3", "HTTP_X_B3_TRACEID", "HTTP_X_B3_SPANID", "HTTP_X_B3_PARENTSPANID"),
+    }
+)
 
 
 def _card_data(where: str) -> Problem:
