@@ -13,8 +13,8 @@ ADVICE: dict[str, str] = {
     "malformed-json": "Send one JSON text in UTF-8 without a byte order mark, names unique in "
     "each object, nested at most 32 deep.",
     "invalid-header": "Correct or add the header that `detail` names.",
-    "idempotency-key-missing": "Send an `Idempotency-Key` that is new for each new intent, and "
-    "the same one when you repeat a request.",
+    "idempotency-key-missing": "Send an `Idempotency-Key` that is new for each new intent (a UUID, "
+    "say), and the same one when you repeat a request.",
     "idempotency-key-invalid": "Use 1 to 255 letters, digits and `_ - . : ~`, in one header line.",
     "signature-invalid": "Sign the raw body with a secret that is in use.",
     "signature-stale": "Sign at the time of sending, and check your clock.",
@@ -38,8 +38,9 @@ ADVICE: dict[str, str] = {
     "or 3 decimals.",
     "refund-exceeds-captured": "Refund at most what is captured and not yet being refunded.",
     "insufficient-balance": "Ask for at most the available balance.",
-    "cardholder-data-not-accepted": "Send a provider's token. `errors` says where the card data "
-    "was; it was neither stored nor logged.",
+    "cardholder-data-not-accepted": "Send a provider's token. `errors` or `detail` says where the "
+    "card data was; it was neither stored nor logged. An id of yours that only looks like a card "
+    "number needs another form: a UUID, say.",
     "webhook-url-forbidden": "Use a public https address.",
     "rate-limited": "Wait as long as `Retry-After` says.",
     "headers-too-large": "Send smaller headers.",

@@ -208,7 +208,6 @@ def test_card_data_is_refused_from_wherever_it_comes(client, lines, card):
         client.get(f"/api/orders/{card}/"),
         client.get("/api/orders/", {"reference": card}),
         client.get("/api/orders/", {card: "reference"}),
-        client.get("/api/orders/", HTTP_IDEMPOTENCY_KEY=f"order-{card}"),
         client.get("/api/orders/", HTTP_USER_AGENT=card),
         client.get("/api/orders/", HTTP_X_REQUEST_ID=card),
     ]
@@ -218,6 +217,23 @@ def test_card_data_is_refused_from_wherever_it_comes(client, lines, card):
         assert card not in answer.content.decode()
         assert card not in str(answer.headers)
     assert card not in lines.getvalue()
+
+
+@pytest.mark.parametrize("card", ["4111111111111111", "4111-1111-1111-1111"])
+def test_a_card_number_in_an_idempotency_key_is_refused(client, lines, card):
+    answer = client.get("/api/orders/", HTTP_IDEMPOTENCY_KEY=f"order-{card}")
+
+    problem(answer, 422, "cardholder-data-not-accepted")
+    assert card not in answer.content.decode() + lines.getvalue()
+
+
+@pytest.mark.parametrize("made", ["661821713395574670", "k4118476207046338", "4222222222222"])
+def test_a_number_made_by_a_machine_is_taken_as_an_idempotency_key_only(client, made):
+    assert client.get("/api/orders/", HTTP_IDEMPOTENCY_KEY=made).status_code == 200
+    problem(
+        client.get("/api/orders/", HTTP_IDEMPOTENCY_KEY=made, HTTP_X_REFERENCE=made),
+        *(422, "cardholder-data-not-accepted"),
+    )
 
 
 @pytest.mark.parametrize("name", ["cvc", "card_number", "pan"])
