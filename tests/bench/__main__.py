@@ -42,7 +42,9 @@ def main() -> int:
     """Measure what was asked for; return 1 if something of it could not be."""
     asked = _arguments()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        # Whoever says nohup means it.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
     into = asked.into or (QUICK if asked.quick else DOCS)
     into.mkdir(parents=True, exist_ok=True)
     try:
