@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Length, Now, Trim
 from django.db.models.lookups import GreaterThan
 
+from core import provider_text
 from core.db import needs_transaction
 from core.ids import uuid7
 from core.logging import current, get_logger
@@ -69,6 +70,11 @@ class AuditEntry(models.Model):
         return f"{self.action} by {self.actor}"
 
 
+def says_something(reason: str) -> bool:
+    """Test whether a reason has a word in it, and not only what nobody can read."""
+    return any(character.isalnum() for character in reason)
+
+
 @needs_transaction
 def record(  # noqa: PLR0913 - an entry's parts, all by keyword
     *,
@@ -84,7 +90,7 @@ def record(  # noqa: PLR0913 - an entry's parts, all by keyword
 
     :raises ValueError: if nobody, or no reason, is named
     """
-    if not actor.strip() or not reason.strip():
+    if not actor.strip() or not says_something(reason):
         message = "an act needs somebody who does it, and a reason"
         raise ValueError(message)
     entry = AuditEntry.objects.create(
@@ -92,8 +98,8 @@ def record(  # noqa: PLR0913 - an entry's parts, all by keyword
         action=action,
         subject_type=subject_type,
         subject_id=str(subject_id),
-        # People paste what they see.
-        reason=clean(reason.strip())[:REASON_LENGTH_MAX],
+        # People paste what they see. Cut last: half of a secret would no longer be known for one.
+        reason=provider_text.clean(clean(reason.strip()), REASON_LENGTH_MAX),
         before=dict(before),
         after=dict(after),
         request_id=current("request_id") or "",

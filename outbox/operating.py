@@ -78,8 +78,8 @@ def release(message_id: UUID, *, epoch: int, state: int, actor: str, reason: str
 
 
 def word(state: int) -> str:
-    """Return what people call a state."""
-    return State(state).label.lower()
+    """Return what people call a state; a form may name one that there is not."""
+    return State(state).label.lower() if state in State.values else f"in state {state}"
 
 
 @needs_transaction
@@ -102,6 +102,8 @@ def _check(state: int, possible: set[State], what: str) -> None:
         message = f"one in flight cannot be {what}: its lease ends by itself, look again then"
     elif state == State.DONE:
         message = f"one that is done cannot be {what}: to do it again is a new operation"
+    elif state not in State.values:
+        message = f"no message is ever in state {state}"
     else:
         message = f"one that is {word(state)} cannot be {what}"
     raise ActRefused(message)

@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from core.audit import REASON_LENGTH_MAX, AuditEntry
+from core.audit import AuditEntry, says_something
 from core.desk.pages import ROWS_MAX, Act, Section, Shown, section
 from core.desk.words import moment, page_of, said, shown, to
 
@@ -113,8 +113,8 @@ class Acting(Shown):
         form = request.POST if request.method == "POST" else request.GET
         seen, reason = self._seen(form), form.get("reason", "").strip()
         refusal = ""
-        if request.method == "POST" and reason:
-            order = Order(row.pk, seen, request.user.get_username(), reason[:REASON_LENGTH_MAX])
+        if request.method == "POST" and says_something(reason):
+            order = Order(row.pk, seen, request.user.get_username(), reason)
             try:
                 done = deed.carry_out(order)
             except Refused as refused:
@@ -131,7 +131,7 @@ class Acting(Shown):
             "seen": seen,
             "facts": self.facts(row),
             "refusal": refusal,
-            "is_reason_missing": request.method == "POST" and not reason,
+            "is_reason_missing": request.method == "POST" and not says_something(reason),
             "page": self._page(row),
         }
         status = 409 if refusal else 200

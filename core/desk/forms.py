@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from core.audit import REASON_LENGTH_MAX, ActRefused
+from core.audit import REASON_LENGTH_MAX, ActRefused, says_something
 
 # Does what the form asks for, in the name of somebody, and answers.
 Fill = Callable[[forms.Form, str], HttpResponse]
@@ -26,6 +26,17 @@ class WithReason(forms.Form):
     )
 
     field_order: Any = None
+
+    def clean_reason(self) -> str:
+        """Return why.
+
+        :raises ValidationError: if no word of it can be read
+        """
+        reason: str = self.cleaned_data["reason"]
+        if not says_something(reason):
+            message = "Say why, in words."
+            raise forms.ValidationError(message)
+        return reason
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from core.audit import ActRefused
+from core.audit import ActRefused, says_something
 from outbox.models import Message
 from outbox.operating import word
 
@@ -36,7 +36,7 @@ class ActCommand(BaseCommand):
         if options["epoch"] is None:
             self._show(message)
             return
-        if not (options["reason"] or "").strip():
+        if not says_something(options["reason"] or ""):
             missing = "say why with --reason"
             raise CommandError(missing)
         try:

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from core.audit import says_something
 from core.desk import words
 from core.desk.acts import Acting, Order, Refused
 from core.desk.pages import Section, section
@@ -109,7 +110,7 @@ class Together(Acting):
         if not 0 < len(ticked) <= TOGETHER_MAX:
             return self._shown(request, {"title": "No message was named", "sections": []}, 400)
         reason = request.POST.get("reason", "").strip()
-        if not reason:
+        if not says_something(reason):
             found = Message.objects.filter(pk__in=[one.id for one in ticked]).order_by("-pk")
             return self._confirm(request, list(found), is_reason_missing=True)
         refused = list(_replay(ticked, request.user.get_username(), reason))
