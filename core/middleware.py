@@ -10,6 +10,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from core import request_limits
 from core.db import OPERATOR, acting_as
+from core.desk import errors
 from core.errors import (
     CONTENT_TYPE,
     OF_STATUS,
@@ -91,7 +92,9 @@ class RequestContext:
         return problem_http_response(problem, request.request_id)  # type: ignore[attr-defined]
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
-        """Answer for a view that raised; pages keep Django's own error pages."""
+        """Answer for a view that raised; the desk in words of its own, other pages in Django's."""
+        if request.path_info.startswith(DESK):
+            return errors.page_for(request, exc)
         if _is_page(request):
             return None
         problem = problem_for(exc)
@@ -128,6 +131,8 @@ class StrictRequest:
             request_limits.check(request)
         except (Problem, SuspiciousOperation, UnreadablePostError) as exc:
             problem = problem_for(exc) or Problem("validation-error")
+            if request.path_info.startswith(DESK):
+                return errors.page_of_problem(problem)
             return problem_http_response(problem, request.request_id)  # type: ignore[attr-defined]
         return self.get_response(request)
 

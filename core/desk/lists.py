@@ -5,10 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 PAGE = 50
 AFTER = "after"
@@ -26,6 +27,16 @@ class Bounded(ChangeList):
         self.after = self.params.pop(AFTER, "")
         self.filter_params.pop(AFTER, None)
         return super().get_queryset(request, exclude_parameters)
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Return our filters.
+
+        :raises IncorrectLookupParameters: if the address names another one
+        """
+        try:
+            return super().get_filters(request)
+        except DisallowedModelAdminLookup:
+            raise IncorrectLookupParameters from None
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> list[Any]:
         """Return the one order that an index has."""
@@ -99,6 +110,12 @@ class Listed(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stub
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the list, or say in a sentence that it is empty."""
+        if ERROR_FLAG in request.GET:
+            messages.warning(
+                request,
+                "The address named a filter, or a place in the list, that there is not."
+                " This is the list without it.",
+            )
         title = str(self.opts.verbose_name_plural).capitalize()
         about = {"empty": self.empty, "title": title, **(extra_context or {})}
         return super().changelist_view(request, about)
@@ -114,6 +131,13 @@ class Listed(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stub
         found = list(queryset[: self.list_per_page + 1])
         shown = found[: self.list_per_page]
         return shown, str(shown[-1].pk) if len(found) > len(shown) else None
+
+    def get_paginator(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse what Django would count a table for: our lists have no use of it.
+
+        :raises Http404: always; only the completion of names comes here
+        """
+        raise Http404
 
     def joined(self, found: list[Any]) -> list[Any]:
         """Add to the rows of a page what its columns need, in a fixed number of queries."""
