@@ -14,7 +14,7 @@ from core import provider_text
 from core.db import needs_transaction
 from core.ids import uuid7
 from core.logging import current, get_logger
-from core.redaction import clean
+from core.redaction import clean, names_nobody
 from core.schema import XidField
 
 log = get_logger(__name__)
@@ -73,6 +73,37 @@ class AuditEntry(models.Model):
 def says_something(reason: str) -> bool:
     """Test whether a reason has a word in it, and not only what nobody can read."""
     return any(character.isalnum() for character in reason)
+
+
+def refuse_as_name(name: str) -> None:
+    """Let no name be one that pages and this log would have to hide.
+
+    :raises ActRefused: if it holds a key or a card number
+    """
+    if names_nobody(name):
+        message = "the name holds what looks like a key or a card number; it was not kept"
+        raise ActRefused(message)
+
+
+def last_act(subject_id: UUID | str) -> str:
+    """Return the id of what was last done to something; nothing if nobody did anything."""
+    found = AuditEntry.objects.filter(subject_id=str(subject_id)).order_by("-id")
+    return str(found.values_list("id", flat=True).first() or "")
+
+
+def refuse_unless_last(subject_id: UUID | str, seen: str) -> None:
+    """Refuse to act on what somebody else acted on since it was seen; lock it first.
+
+    :raises ActRefused: with who did what, and why
+    """
+    last = AuditEntry.objects.filter(subject_id=str(subject_id)).order_by("-id").first()
+    if (str(last.id) if last else "") == seen:
+        return
+    message = "this is not how it stood; look at it again"
+    if last:
+        done = f"{last.action}, because “{last.reason}”"
+        message = f"since you looked, {last.actor} acted on it: {done}; look at it again"
+    raise ActRefused(message)
 
 
 @needs_transaction

@@ -46,14 +46,15 @@ def issue(  # noqa: PLR0913 - a key's parts, all by keyword
 
     ``key_id`` is the page's that asks for it: the same page twice makes one key.
 
-    :raises ActRefused: if the page was used, the merchant is closed or unknown, or a key may not
-        have these scopes
+    :raises ActRefused: if the page was used, the merchant is closed or unknown, a key may not
+        have these scopes, or this is no name
     :raises ValueError: if nobody, or no reason, is named
     """
     secret = new_secret(mode)
     if not scopes or not known.scopes.keys() >= set(scopes):
         message = "a key needs scopes that there are"
         raise ActRefused(message)
+    audit.refuse_as_name(name)
     with transaction():
         # Two of the same page meet here.
         merchant = Merchant.objects.filter(id=merchant_id).select_for_update(no_key=True).first()

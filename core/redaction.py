@@ -7,7 +7,7 @@ from typing import Any
 
 from structlog.typing import EventDict, WrappedLogger
 
-from core.cards import mask
+from core.cards import holds_card_number, mask
 
 MASK = "[redacted]"
 _MAX_DEPTH = 8
@@ -16,13 +16,9 @@ _SECRET_NAME = re.compile(
     r"secret|passw(?:or)?d|token|authorization|api_?key|signature|cookie|private_?key",
     re.IGNORECASE,
 )
-_SECRET_TEXT = re.compile(
-    r"\b[ms]k_(?:live|test)_\w+"
-    r"|\btest_api_key\b"
-    r"|\bwhsec_[\w+/=-]+"
-    r"|\b(?:bearer|basic)\s+[\w.~+/=-]{8,}",
-    re.IGNORECASE,
-)
+_KEY = r"\b[ms]k_(?:live|test)_\w+|\btest_api_key\b|\bwhsec_[\w+/=-]+"
+_KEY_TEXT = re.compile(_KEY, re.IGNORECASE)
+_SECRET_TEXT = re.compile(rf"{_KEY}|\b(?:bearer|basic)\s+[\w.~+/=-]{{8,}}", re.IGNORECASE)
 # Every repetition is bounded: a hostile text may be long, and it is searched in one pass.
 _URL_PASSWORD = re.compile(
     r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@]{0,200}):[^\s/@]{1,200}@", re.IGNORECASE
@@ -48,6 +44,14 @@ def clean(text: str) -> str:
         if hint in lowered:
             return mask(_without_secrets(text))
     return mask(text)
+
+
+def names_nobody(name: str) -> bool:
+    """Tell whether a name holds a key or a card number, as one that was pasted in a hurry.
+
+    What else ``clean`` takes out is no proof: a shop may well be called *Basic Furniture*.
+    """
+    return holds_card_number(name) or _KEY_TEXT.search(name) is not None
 
 
 def _without_secrets(text: str) -> str:

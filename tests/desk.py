@@ -40,6 +40,16 @@ class Desk:
         token = self.client.cookies["csrftoken"].value
         return self.client.post(f"{ADMIN}{path}", {"csrfmiddlewaretoken": token, **form})
 
+    def hidden(self, path: str) -> dict[str, str]:
+        """Open a page, and return what its form holds unseen."""
+        shown = self.get(path).content.decode()
+        found = re.findall(r'type="hidden" name="(\w+)"(?: value="([^"]*)")?', shown)
+        return {name: unescape(value) for name, value in found if name != "csrfmiddlewaretoken"}
+
+    def fill(self, path: str, **form: Any) -> Answer:
+        """Open a page, and send its form with this in it."""
+        return self.post(path, **{**self.hidden(path), **form})
+
     def read(self, path: str, **query: str) -> str:
         """Return the text of a page, without its tags."""
         answer = self.get(path, **query)

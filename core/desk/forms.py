@@ -2,15 +2,22 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget
+from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from core.audit import REASON_LENGTH_MAX, ActRefused, says_something
+from core.ids import uuid7
+
+_SALT = "desk.page"
+# Longer than anybody looks at a form.
+_PAGE_SECONDS_MAX = 24 * 3600
 
 # Does what the form asks for, in the name of somebody, and answers.
 Fill = Callable[[forms.Form, str], HttpResponse]
@@ -41,6 +48,29 @@ class WithReason(forms.Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.order_fields([name for name in self.fields if name != "reason"])
+
+
+class ForOne(WithReason):
+    """A form that makes one thing, however often it is sent: its page has given it an id."""
+
+    page = forms.CharField(widget=forms.HiddenInput)
+
+    def clean_page(self) -> UUID:
+        """Return the id that what this page makes is to have.
+
+        :raises ValidationError: if we did not make this page, or long ago
+        """
+        try:
+            text = signing.loads(self.cleaned_data["page"], salt=_SALT, max_age=_PAGE_SECONDS_MAX)
+        except signing.BadSignature:
+            message = "This page is too old; open a new one."
+            raise forms.ValidationError(message) from None
+        return UUID(text)
+
+
+def new_page() -> str:
+    """Return what a page for one new thing holds."""
+    return signing.dumps(str(uuid7()), salt=_SALT)
 
 
 def permit(request: HttpRequest, permission: str) -> None:

@@ -1,12 +1,10 @@
 """The pages of API keys: issued once to be seen, and revoked."""
 
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminSplitDateTime, AdminTextInputWidget
-from django.core import signing
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -17,25 +15,19 @@ from django.views.decorators.debug import sensitive_variables
 from core import keys, known
 from core.desk import words
 from core.desk.acts import Acting, Deed, acts_on
-from core.desk.forms import WithReason, fill, page_context, permit
+from core.desk.forms import ForOne, fill, new_page, page_context, permit
 from core.desk.merchants import deed
 from core.desk.pages import Section
-from core.ids import uuid7
 from core.models import ApiKey, Merchant, MerchantStatus, Mode
-
-_SALT = "desk.keys"
-# Longer than anybody looks at a form.
-_PAGE_SECONDS_MAX = 24 * 3600
 
 
 def _merchants() -> QuerySet[Merchant]:
     return Merchant.objects.exclude(status=MerchantStatus.CLOSED).order_by("name", "id")
 
 
-class KeyForm(WithReason):
-    """Whose key it is to be, and what it may do. ``page`` is good for one key."""
+class KeyForm(ForOne):
+    """Whose key it is to be, and what it may do."""
 
-    page = forms.CharField(widget=forms.HiddenInput)
     merchant = forms.ModelChoiceField(queryset=Merchant.objects.none())
     mode = forms.ChoiceField(choices=Mode.choices)
     name = forms.CharField(max_length=100, required=False, widget=AdminTextInputWidget)
@@ -50,18 +42,6 @@ class KeyForm(WithReason):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["merchant"].queryset = _merchants()  # type: ignore[attr-defined]
-
-    def clean_page(self) -> UUID:
-        """Return the id that this page's key is to have.
-
-        :raises ValidationError: if we did not make this page, or long ago
-        """
-        try:
-            text = signing.loads(self.cleaned_data["page"], salt=_SALT, max_age=_PAGE_SECONDS_MAX)
-        except signing.BadSignature:
-            message = "This page is too old; open a new one."
-            raise forms.ValidationError(message) from None
-        return UUID(text)
 
     def clean_expires_at(self) -> Any:
         """Return when the key expires.
@@ -153,8 +133,5 @@ class KeyPages(Acting):
             answer["Cache-Control"] = "no-store"
             return answer
 
-        initial = {
-            "page": signing.dumps(str(uuid7()), salt=_SALT),
-            "merchant": request.GET.get("merchant", ""),
-        }
+        initial = {"page": new_page(), "merchant": request.GET.get("merchant", "")}
         return fill(request, KeyForm(request.POST or None, initial=initial), issued, page)

@@ -12,29 +12,40 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from core import known, merchants
-from core.audit import ActRefused
+from core.audit import ActRefused, last_act
 from core.desk import words
 from core.desk.acts import Acting, Deed, Order, Refused, acts_on
-from core.desk.forms import WithReason, fill, page_context, permit
+from core.desk.forms import ForOne, WithReason, fill, new_page, page_context, permit
 from core.desk.pages import ROWS_MAX, Act, Section, section
 from core.models import ApiKey, Merchant, MerchantStatus
 
 TONES = {"active": "good", "suspended": "warn", "closed": "calm"}
 
 
-class MerchantForm(WithReason):
+class _Merchant(forms.Form):
     """Who is paid, and by which gateway unless a payment names another."""
 
     name = forms.CharField(max_length=200, widget=AdminTextInputWidget)
     default_gateway = forms.ChoiceField(choices=lambda: [(n, n) for n in known.gateway_names()])
 
 
-def deed(act: Callable[..., None], done: str) -> Callable[[Order], str]:
-    """Return an act as a page carries it out."""
+class NewMerchantForm(ForOne, _Merchant):
+    """A merchant that is not there yet."""
+
+
+class MerchantForm(WithReason, _Merchant):
+    """A merchant, as somebody saw it."""
+
+    seen_as = forms.CharField(widget=forms.HiddenInput, required=False)
+
+
+def deed(act: Callable[..., None], done: str, **seen: str) -> Callable[[Order], str]:
+    """Return an act as a page carries it out; ``seen`` says what of the sight it is told."""
 
     def carry_out(order: Order) -> str:
+        told = {name: order.seen[of] for name, of in seen.items()}
         try:
-            act(order.id, actor=order.actor, reason=order.reason)
+            act(order.id, actor=order.actor, reason=order.reason, **told)
         except ActRefused as refused:
             raise Refused(str(refused)) from None
         return done
@@ -53,7 +64,7 @@ DEEDS = (
         "Its keys are refused from the next request on. What was accepted is carried out.",
         "core.suspend_merchant",
         _is(MerchantStatus.ACTIVE),
-        deed(merchants.suspend, "The merchant is suspended."),
+        deed(merchants.suspend, "The merchant is suspended.", seen_as="sight"),
     ),
     Deed(
         "reactivate",
@@ -61,7 +72,7 @@ DEEDS = (
         "Its keys are good again from the next request on.",
         "core.reactivate_merchant",
         _is(MerchantStatus.SUSPENDED),
-        deed(merchants.reactivate, "The merchant is active again."),
+        deed(merchants.reactivate, "The merchant is active again.", seen_as="sight"),
     ),
     Deed(
         "close",
@@ -69,7 +80,7 @@ DEEDS = (
         "Its keys are refused for ever. This cannot be taken back.",
         "core.close_merchant",
         _is(MerchantStatus.ACTIVE, MerchantStatus.SUSPENDED),
-        deed(merchants.close, "The merchant is closed."),
+        deed(merchants.close, "The merchant is closed.", seen_as="sight"),
     ),
 )
 
@@ -103,6 +114,10 @@ class MerchantPages(Acting):
             path("<uuid:object_id>/edit/", view, name="core_merchant_edit"),
             *super().get_urls(),
         ]
+
+    def sight(self, row: Merchant) -> str:
+        """Return a mark of what people did to it."""
+        return last_act(row.pk)
 
     def acts(self, request: HttpRequest, row: Merchant) -> list[Act]:
         """Return what this person may do here now."""
@@ -148,12 +163,14 @@ class MerchantPages(Acting):
         permit(request, "core.add_merchant")
 
         def made(form: forms.Form, actor: str) -> HttpResponse:
-            return self._back(
-                request, merchants.open_merchant(**form.cleaned_data, actor=actor).id, "made"
-            )
+            asked = dict(form.cleaned_data)
+            merchant_id = asked.pop("page")
+            merchants.open_merchant(merchant_id=merchant_id, **asked, actor=actor)
+            return self._back(request, merchant_id, "made")
 
         page = page_context(self, request, "Add a merchant", "Add")
-        return fill(request, MerchantForm(request.POST or None), made, page)
+        form = NewMerchantForm(request.POST or None, initial={"page": new_page()})
+        return fill(request, form, made, page)
 
     def edit_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Change a merchant."""
@@ -164,7 +181,11 @@ class MerchantPages(Acting):
             merchants.change_merchant(object_id, **form.cleaned_data, actor=actor)
             return self._back(request, object_id, "changed")
 
-        initial = {"name": row.name, "default_gateway": row.default_gateway}
+        initial = {
+            "name": row.name,
+            "default_gateway": row.default_gateway,
+            "seen_as": last_act(row.pk),
+        }
         page = page_context(self, request, f"Change {row.name}", "Change")
         return fill(request, MerchantForm(request.POST or None, initial=initial), changed, page)
 

@@ -8,7 +8,7 @@ import pytest
 from psycopg2 import errors
 
 from core import merchants
-from core.audit import ActRefused, AuditEntry
+from core.audit import ActRefused, AuditEntry, last_act
 from core.db import OPERATOR, acting_as
 from core.models import Merchant
 from tests.desk import Desk, page, text
@@ -28,7 +28,10 @@ def told() -> list[tuple[str, str, Any, Any]]:
 
 
 def press(desk: Desk, merchant: Merchant, act: str, **form: str) -> Any:
-    return desk.post(f"core/merchant/{merchant.id}/act/{act}/", **{**WHY, **form})
+    with acting_as(OPERATOR):
+        sight = last_act(merchant.id)
+    path = f"core/merchant/{merchant.id}/act/{act}/"
+    return desk.post(path, **{**WHY, "sight": sight, **form})
 
 
 def let_in(shop: Any) -> int:
@@ -38,11 +41,11 @@ def let_in(shop: Any) -> int:
 def test_a_merchant_is_opened_and_changed(settings):
     desk = Desk()
 
-    made = desk.post("core/merchant/add/", name="Acme", default_gateway="mock", **WHY)
+    made = desk.fill("core/merchant/add/", name="Acme", default_gateway="mock", **WHY)
     merchant = Merchant.objects.get()
     edit = f"core/merchant/{merchant.id}/edit/"
     assert 'value="Acme"' in desk.get(edit).content.decode()
-    changed = desk.post(edit, name="Acme Ltd", default_gateway="mock_success", **WHY)
+    changed = desk.fill(edit, name="Acme Ltd", default_gateway="mock_success", **WHY)
 
     assert made["Location"] == changed["Location"] == f"/admin/core/merchant/{merchant.id}/change/"
     first = {"name": "Acme", "status": "active", "default_gateway": "mock"}
@@ -59,7 +62,7 @@ def test_a_merchant_is_opened_and_changed(settings):
 def test_a_merchant_is_not_opened_with(changed):
     form = {"name": "Acme", "default_gateway": "mock", **WHY, **changed}
 
-    answer = Desk().post("core/merchant/add/", **form)
+    answer = Desk().fill("core/merchant/add/", **form)
 
     assert "Nothing was done." in text(answer)
     assert (Merchant.objects.count(), told()) == (0, [])
@@ -67,7 +70,9 @@ def test_a_merchant_is_not_opened_with(changed):
 
 def test_a_merchants_gateway_is_one_that_there_is_whoever_asks():
     with acting_as(OPERATOR), pytest.raises(ActRefused, match="'nowhere' is configured"):
-        merchants.open_merchant(name="Acme", default_gateway="nowhere", **BY)
+        merchants.open_merchant(
+            merchant_id=UUID(int=1), name="Acme", default_gateway="nowhere", **BY
+        )
 
 
 def test_a_merchant_is_suspended_let_in_again_and_closed():
@@ -92,7 +97,7 @@ def test_what_a_closed_merchant_accepted_is_still_seen_and_nothing_can_be_done_t
 
     shown = desk.read(page("core.merchant", shop.merchant.id))
     refused = [press(desk, shop.merchant, act) for act in ("suspend", "reactivate", "close")]
-    edited = desk.post(
+    edited = desk.fill(
         f"core/merchant/{shop.merchant.id}/edit/", name="x", default_gateway="mock", **WHY
     )
 
