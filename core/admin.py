@@ -13,6 +13,7 @@ from core.models import ApiKey, IdempotencyRecord, Merchant
 
 admin.site.site_header = "Payment aggregator: the operators' desk"
 admin.site.site_title = "Operators' desk"
+admin.site.site_url = "/api/docs/"
 admin.site.index_title = "How things stand"
 
 admin.site.register(Merchant, MerchantPages)

@@ -5,11 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 
-from core.desk import words
+from core.desk import merchants, words
 from core.desk.pages import ROWS_MAX, Section, Shown, section
+from core.models import Merchant
+from ledger import books
+from ledger.accounts import CHART, MODES
 from ledger.models import Account, Transaction, Transfer
 
-_LEGS = ("Line", "Layer", "Debit", "Credit", "Amount")
+_LEGS = ("Line", "Recorded", "Layer", "Debit", "Credit", "Amount")
 
 # What a transaction's source is, by the first word of its kind. This room does not know its
 # customers; they say so themselves.
@@ -17,13 +20,15 @@ SOURCES: dict[str, str] = {}
 
 
 def _legs(found: QuerySet[Transfer]) -> list[tuple[Any, ...]]:
-    lines = found.select_related("debit_account", "credit_account")[: ROWS_MAX + 1]
+    related = ("transaction", "debit_account", "credit_account")
+    lines = found.select_related(*related)[: ROWS_MAX + 1]
     return [
         (
-            words.to(one),
+            words.to(one, f"…{words.tail(one.id)}"),
+            words.moment(one.transaction.recorded_at),
             f"{one.layer}, taken back" if one.reversal else one.layer,
-            words.to(one.debit_account),
-            words.to(one.credit_account),
+            words.to(one.debit_account, one.debit_account.code),
+            words.to(one.credit_account, one.credit_account.code),
             words.amount(one.amount, one.currency),
         )
         for one in lines
@@ -34,6 +39,41 @@ def _source(row: Transaction) -> Any:
     return words.link(SOURCES.get(row.kind.partition(".")[0], ""), row.source_id)
 
 
+def _standing(row: Account) -> Section:
+    account = books.Account(row.code, row.owner, row.currency, row.mode)
+    side = "debits less credits" if CHART[row.code].is_debit_normal else "credits less debits"
+    return section(
+        "Balance",
+        ("Layer", "Balance", "Is"),
+        [
+            (layer.value, words.amount(books.balance(account, layer), row.currency), side)
+            for layer in books.Layer
+        ],
+        "",
+    )
+
+
+def balances_of(merchant: Merchant) -> Section:
+    """Return what a merchant is owed."""
+    return section(
+        "Balances",
+        ("Mode", "Pending", "Available"),
+        [
+            (
+                mode,
+                words.amount(one.pending, one.currency),
+                words.amount(one.available, one.currency),
+            )
+            for mode in MODES
+            for one in books.balances(merchant.id, mode)
+        ],
+        "Nothing was ever booked for it.",
+    )
+
+
+merchants.MORE.append(balances_of)
+
+
 @admin.register(Account)
 class AccountPages(Shown):
     """Accounts that have been booked on."""
@@ -42,8 +82,20 @@ class AccountPages(Shown):
     search_help_text = "The whole id of an account."
     empty = "Nothing has been booked yet."
 
+    def fact(self, row: Account, one: Any) -> Any:
+        """Return what one column says."""
+        if one.name == "owner" and CHART[row.code].owner == "merchant":
+            return words.link("core_merchant", row.owner)
+        return super().fact(row, one)
+
     def sections(self, row: Account) -> list[Section]:
-        """Return the newest lines on either side."""
+        """Return what is on it, and the newest lines on either side."""
+        return [
+            _standing(row),
+            *self._newest(row),
+        ]
+
+    def _newest(self, row: Account) -> list[Section]:
         return [
             section(f"Newest {side}s", _LEGS, _legs(found), f"There is no {side}.")
             for side, found in (

@@ -246,7 +246,7 @@ def _completion(
                 verdict.meaning.value,
                 spends=False,
                 lane=lane(INQUIRE, case.operation.gateway),
-                error=_error(heard),
+                error=f"{heard.said.value}: {verdict.review}" if verdict.review else _error(heard),
             )
 
 

@@ -1,5 +1,6 @@
 """The desk's pages of what providers sent us."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -72,6 +73,15 @@ class ProviderEventPages(Shown):
     def received(self, row: ProviderEvent) -> str:
         """Return when it came."""
         return words.moment(row.received_at)
+
+    def fact(self, row: ProviderEvent, one: Any) -> Any:
+        """Return what one column says; what was sent in lines, if it is JSON."""
+        if one.name != "content":
+            return super().fact(row, one)
+        try:
+            return words.shown(json.loads(row.content))
+        except ValueError:
+            return words.said(row.content)
 
     def find(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
         """Return the event that has this id, and those that refer to it."""

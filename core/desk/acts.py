@@ -18,7 +18,7 @@ from django.urls import URLPattern, path, reverse
 
 from core.audit import AuditEntry, says_something
 from core.desk.pages import ROWS_MAX, Act, Section, Shown, section
-from core.desk.words import moment, page_of, said, shown, to
+from core.desk.words import moment, page_of, said, to
 
 Seen = Mapping[str, Any]
 
@@ -59,7 +59,7 @@ def acts_on(subjects: Iterable[Any]) -> Section:
     found = AuditEntry.objects.filter(subject_id__in=ids).order_by("-id")
     return section(
         "Acts of operators",
-        ("When", "Who", "Act", "On", "Why", "Before", "After"),
+        ("When", "Who", "Act", "On", "Why", "What changed"),
         [
             (
                 to(one, moment(one.at)),
@@ -67,12 +67,19 @@ def acts_on(subjects: Iterable[Any]) -> Section:
                 one.action,
                 one.subject_type,
                 said(one.reason),
-                shown(one.before),
-                shown(one.after),
+                said(_changed(one.before, one.after)),
             )
             for one in found[: ROWS_MAX + 1]
         ],
         "Nobody has done anything here by hand.",
+    )
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name}: {before[name]} → {value}" if name in before else f"{name}: {value}"
+        for name, value in after.items()
+        if name not in before or before[name] != value
     )
 
 
@@ -112,7 +119,7 @@ class Acting(Shown):
         deed = self._deed(request, act)
         form = request.POST if request.method == "POST" else request.GET
         seen, reason = self._seen(form), form.get("reason", "").strip()
-        refusal = ""
+        refusal = "" if request.method == "POST" else self._stale(row, deed, seen)
         if request.method == "POST" and says_something(reason):
             order = Order(row.pk, seen, request.user.get_username(), reason)
             try:
@@ -136,6 +143,13 @@ class Acting(Shown):
         }
         status = 409 if refusal else 200
         return TemplateResponse(request, "desk/confirm.html", context, status=status)
+
+    def _stale(self, row: Any, deed: Deed, seen: Seen) -> str:
+        """Return why this cannot be done any more, before anybody has written a reason."""
+        now = {**{name: getattr(row, name) for name in self.watched}, "sight": self.sight(row)}
+        if not deed.is_offered(row):
+            return "this cannot be done to it as it is now"
+        return "" if now == seen else "it has changed since you saw it"
 
     def _deed(self, request: HttpRequest, name: str) -> Deed:
         for deed in self.deeds:

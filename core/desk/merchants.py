@@ -19,6 +19,8 @@ from core.desk.forms import ForOne, WithReason, fill, new_page, page_context, pe
 from core.desk.pages import ROWS_MAX, Act, Section, section
 from core.models import ApiKey, Merchant, MerchantStatus
 
+# What rooms above this one have to say of a merchant.
+MORE: list[Callable[[Merchant], Section]] = []
 TONES = {"active": "good", "suspended": "warn", "closed": "calm"}
 
 
@@ -115,6 +117,10 @@ class MerchantPages(Acting):
             *super().get_urls(),
         ]
 
+    def fact(self, row: Merchant, one: Any) -> Any:
+        """Return what one column says."""
+        return self.state(row) if one.name == "status" else super().fact(row, one)
+
     def sight(self, row: Merchant) -> str:
         """Return a mark of what people did to it."""
         return last_act(row.pk)
@@ -133,7 +139,7 @@ class MerchantPages(Acting):
         return found
 
     def sections(self, row: Merchant) -> list[Section]:
-        """Return its keys, and what was done by hand."""
+        """Return its keys, what other rooms know of it, and what was done by hand."""
         keys = ApiKey.objects.filter(merchant=row).defer("secret_sha256").order_by("-id")
         return [
             section(
@@ -153,6 +159,7 @@ class MerchantPages(Acting):
                 ],
                 "It has no key, so it cannot call the API.",
             ),
+            *(more(row) for more in MORE),
             acts_on([row.pk]),
         ]
 

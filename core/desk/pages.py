@@ -6,11 +6,12 @@ from types import MappingProxyType
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from core.desk.lists import Listed
-from core.desk.words import column, link
+from core.desk.words import column, link, page_of
 
 # More than this of one thing on a page is not read by anybody.
 ROWS_MAX = 200
@@ -91,6 +92,13 @@ class Shown(Listed):
             message = f"There is no {self.opts.verbose_name} {object_id}."
             raise Http404(message)
         return row
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Lead to the page: it has the history that there is; Django's would be empty."""
+        row = self.seen(request, object_id)
+        return HttpResponseRedirect(reverse(f"admin:{page_of(self.model)}_change", args=[row.pk]))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

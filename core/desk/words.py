@@ -34,7 +34,8 @@ def moment(at: datetime | None) -> str:
     """Return a moment as ISO 8601 in UTC, to the millisecond."""
     if at is None:
         return NOTHING
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    text = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return format_html("<time>{}</time>", text)
 
 
 def duration(seconds: float) -> str:

@@ -43,4 +43,6 @@ def payments() -> Iterator[Line]:
     count, seconds = sampling.unknown_payments()
     unknown = f"{count}, the oldest for {duration(seconds)}" if count else "0"
     yield Line("Payments that need review", str(review), _payments("review"), review > 0, may)
-    yield Line("Payments of unknown outcome", unknown, _payments("unknown"), count > 0, may)
+    # For a moment after a time-out it is asked about by itself.
+    is_old = seconds > listing.OVERDUE.total_seconds()
+    yield Line("Payments of unknown outcome", unknown, _payments("unknown"), is_old, may)

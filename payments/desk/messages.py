@@ -28,6 +28,7 @@ from payments.models import Operation
 # Rooms above this one add theirs.
 KINDS: list[str] = list(ERRANDS)
 _AGES = {"minute": 60, "hour": 3_600, "day": 86_400}
+_OVER = {"minute": "a minute", "hour": "an hour", "day": "a day"}
 
 
 class Which(View):
@@ -68,7 +69,7 @@ class Age(View):
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
         """Return the ages."""
-        return [("any", "any"), *((name, f"over a {name}") for name in _AGES)]
+        return [("any", "any"), *((name, f"over {_OVER[name]}") for name in _AGES)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Leave it: the list itself reads by age."""
@@ -81,7 +82,7 @@ class MessagePages(Together):
     deeds = MESSAGE_DEEDS
     watched = ("state", "epoch")
 
-    list_display = ("id", "kind", "lane", "state_mark", "due", "age", "tries", "error", "payment")
+    list_display = ("id", "kind", "state_mark", "due", "tries", "error", "payment", "age", "lane")
     list_filter = (Which, Kind, Age)
     search_help_text = "The whole id of a message, or of a payment, refund, operation or event."
     empty = "Nothing is stuck here. All is well, or the filters leave it out."
@@ -96,7 +97,8 @@ class MessagePages(Together):
         """Return for how long it has been due."""
         if row.state in {State.DONE, State.DEAD}:
             return words.NOTHING
-        return words.age(row.available_at, timezone.now())
+        now = timezone.now()
+        return words.age(row.available_at, now) + (" ago" if row.available_at <= now else "")
 
     @admin.display(description="age")
     def age(self, row: Message) -> str:
@@ -116,7 +118,8 @@ class MessagePages(Together):
     @admin.display(description="payment")
     def payment(self, row: Any) -> Any:
         """Return the payment that it is about."""
-        return words.link("payments_payment", row.payment_id)
+        tail = f"…{words.tail(row.payment_id)}"
+        return words.link("payments_payment", row.payment_id, tail)
 
     def page(self, request: HttpRequest, listed: Bounded, after: str) -> Page:
         """Return one page of the chosen list.

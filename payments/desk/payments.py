@@ -7,12 +7,15 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
-from core.desk import words
+from core.desk import merchants, words
 from core.desk.acts import Acting, acts_on
 from core.desk.lists import View
 from core.desk.pages import ROWS_MAX, Section, Shown, section
+from core.models import Merchant, Mode
 from payments.desk import trail
 from payments.desk.deeds import END_REVIEW
 from payments.desk.finding import messages_of
@@ -41,6 +44,49 @@ class Attention(View):
             case "unknown":
                 return queryset.filter(outcome_unknown_since__isnull=False)
         return queryset
+
+
+class Whose(View):
+    """Payments of one merchant in one mode, which has an index; its page leads here."""
+
+    title = "merchant"
+    parameter_name = "of"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the modes of the merchant that the address names."""
+        try:
+            named = UUID(request.GET.get("of", "").partition(":")[0])
+        except ValueError:
+            return [("", "any")]
+        found = Merchant.objects.filter(id=named)
+        modes = [(f"{one.id}:{mode}", f"{one.name}, {mode}") for one in found for mode in Mode]
+        return [("", "any"), *modes]
+
+    def has_output(self) -> bool:
+        """Tell whether there is anything to choose."""
+        return len(self.lookup_choices) > 1
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        merchant, _, mode = self.value().partition(":")
+        return queryset.filter(merchant=merchant, mode=mode) if merchant else queryset
+
+
+def lists_of(merchant: Merchant) -> Section:
+    """Return where a merchant's payments are."""
+    base = reverse("admin:payments_payment_changelist")
+    return section(
+        "Payments",
+        ("Mode", "List"),
+        [
+            (mode, format_html('<a href="{}?of={}:{}">newest first</a>', base, merchant.pk, mode))
+            for mode in Mode
+        ],
+        "",
+    )
+
+
+merchants.MORE.append(lists_of)
 
 
 class Statused(Acting):
@@ -72,9 +118,9 @@ class PaymentPages(Statused):
     deeds = (END_REVIEW,)
     watched = ("version",)
 
-    list_display = ("id", "merchant_link", "mode", "state", "money", "gateway", "attention",
+    list_display = ("id", "state", "attention", "money", "merchant_link", "mode", "gateway",
                     "created")  # fmt: skip
-    list_filter = (Attention,)
+    list_filter = (Attention, Whose)
     list_select_related = ("merchant",)
     search_help_text = "The whole id of a payment, or of an operation or refund of it."
     empty = "No payment is like this."
@@ -85,6 +131,14 @@ class PaymentPages(Statused):
         """Return whose payment it is."""
         return words.to(row.merchant, row.merchant.name)
 
+    def fact(self, row: Payment, one: Any) -> Any:
+        """Return what one column says."""
+        if one.name == "merchant":
+            return format_html("{} {}", words.to(row.merchant, row.merchant.name), row.merchant_id)
+        if one.name == "needs_review" and row.needs_review:
+            return words.mark("needs review", "bad")
+        return super().fact(row, one)
+
     def sight(self, row: Payment) -> str:
         """Return the mark of all that there is to judge."""
         return sight_of(row) if row.needs_review else ""
@@ -93,7 +147,8 @@ class PaymentPages(Statused):
     def attention(self, row: Payment) -> Any:
         """Return why somebody should look, if somebody should."""
         if row.needs_review:
-            return words.mark("needs review", "bad")
+            why = words.said(row.review_reason, 120)
+            return format_html("{} {}", words.mark("needs review", "bad"), why)
         return words.mark("unknown", "warn") if row.outcome_unknown_since else words.NOTHING
 
     def find(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:

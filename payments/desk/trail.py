@@ -79,7 +79,7 @@ def messages(found: Iterable[Message], now: datetime, title: str = "Messages") -
             )
             for one in found
         ],
-        "Nothing is to be done, and nothing done lately is still kept.",
+        "None waits, runs, is held or is dead; of what is done, none is known.",
     )
 
 
@@ -132,7 +132,7 @@ def notices(**which: Any) -> Section:
             )
             for one in found[: ROWS_MAX + 1]
         ],
-        "The provider has said nothing unasked.",
+        "No provider has said anything unasked of an operation.",
     )
 
 
