@@ -1,7 +1,7 @@
 """The chart of accounts, and the only place where an account's code is spelled."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 from uuid import UUID, uuid5
 
@@ -13,6 +13,9 @@ Owner = Literal["gateway", "bank", "merchant", "platform"]
 ACCOUNT_IDS = UUID("6f1f3c52-6c54-5bd1-9a3e-0e5a3f0b7c11")
 
 MODES = ("test", "live")
+
+# An account's id is a hash, and the same few are named again and again.
+MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +81,25 @@ class Account:
         return uuid5(ACCOUNT_IDS, f"{self.code}|{self.owner}|{self.currency}|{self.mode}")
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def gateway_receivable(gateway: str, currency: str, mode: str) -> Account:
     """Name what a gateway has captured and not yet settled."""
     return Account("gateway_receivable", gateway, currency, mode)
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def merchant_payable(merchant_id: UUID, currency: str, mode: str) -> Account:
     """Name what we owe a merchant."""
     return Account("merchant_payable", str(merchant_id), currency, mode)
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def refunds_clearing(gateway: str, currency: str, mode: str) -> Account:
     """Name refunds asked of a gateway and not yet confirmed."""
     return Account("refunds_clearing", gateway, currency, mode)
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def customer_suspense(currency: str, mode: str) -> Account:
     """Name money at a provider that fits no payment."""
     return Account("customer_suspense", "", currency, mode)

@@ -29,14 +29,12 @@ from payments.representation import payment_members, to_json
 
 _NOW = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
-_CREATE = Prepared(
-    "create_payment",
-    f"""
+_CREATE = """
     WITH entitled AS (
         SELECT k.scopes @> %(scopes)s::jsonb AND k.scopes <@ %(scopes)s::jsonb
                AND m.default_gateway = %(default_gateway)s AS as_remembered
         FROM core_apikey k JOIN core_merchant m ON m.id = k.merchant_id
-        WHERE k.id = %(api_key_id)s AND {auth.VALID_KEY}),
+        WHERE k.id = %(api_key_id)s AND {entitled_if}),
     known AS (
         SELECT fingerprint, status, location, body FROM core_idempotencyrecord
         WHERE merchant_id = %(merchant_id)s AND mode = %(mode)s AND key = %(key)s),
@@ -48,7 +46,7 @@ _CREATE = Prepared(
             (id, merchant_id, mode, key, fingerprint, resource_id, status, location, body)
         SELECT %(record_id)s, %(merchant_id)s, %(mode)s, %(key)s, %(fingerprint)s,
                %(payment_id)s, 201, %(location)s,
-               %(head)s || {_NOW} || %(middle)s || {_NOW} || %(tail)s
+               %(head)s || {now} || %(middle)s || {now} || %(tail)s
         FROM lock WHERE won
         ON CONFLICT DO NOTHING
         RETURNING body),
@@ -74,15 +72,23 @@ _CREATE = Prepared(
         SELECT %(event_id)s, %(merchant_id)s, %(mode)s, 'payment', %(payment_id)s,
                'payment.created', 1, record.body::jsonb
         FROM record),
-    message AS ({INSERT_MESSAGE.format(guard="payment")}),
-    {ledger_sql.ctes("payment")}
+    message AS ({message}),
+    {booking}
     SELECT entitled.as_remembered, lock.won, record.body AS created,
            known.fingerprint, known.status, known.location, known.body
     FROM (SELECT) AS always
     LEFT JOIN entitled ON true LEFT JOIN lock ON true LEFT JOIN record ON true
     LEFT JOIN known ON true
-    """,  # noqa: S608 - the parts are constants
-)
+"""
+
+
+def _statement(name: str, booking: str) -> Prepared:
+    parts = {"entitled_if": auth.VALID_KEY, "now": _NOW, "booking": booking}
+    return Prepared(name, _CREATE.format(message=INSERT_MESSAGE.format(guard="payment"), **parts))
+
+
+_CREATE_ANY = _statement("create_payment", ledger_sql.ctes("payment"))
+_CREATE_SIMPLE = _statement("create_simple", ledger_sql.ctes_of_one("payment"))
 
 
 def create_payment(
@@ -121,7 +127,9 @@ def create_payment(
 def _write(payment: Payment, posting: books.Posting, params: dict[str, Any]) -> dict[str, Any]:
     if on_sqlite():
         return portable.create(payment, posting, params)
-    return _CREATE.row(params | ledger_sql.params(posting))
+    if ledger_sql.is_simple(posting):
+        return _CREATE_SIMPLE.row(params | ledger_sql.params_of_one(posting))
+    return _CREATE_ANY.row(params | ledger_sql.params(posting))
 
 
 def _check_key(key_digest: str, *, as_remembered: bool | None) -> None:

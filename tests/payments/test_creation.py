@@ -14,6 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from core.db import rows, transaction
 from core.models import IdempotencyRecord
 from ledger import books
+from ledger import sql as ledger_sql
+from ledger.accounts import gateway_receivable, merchant_payable
+from ledger.models import Account
 from outbox import staging
 from payments import bookkeeping
 from payments.models import Event, Operation, Payment
@@ -115,10 +118,22 @@ def create_in_the_orms_words(shop: Shop, asked: dict[str, Any], ids: Chosen) -> 
     books.book(bookkeeping.created(payment))
 
 
+def open_accounts(shop: Shop, gateway: str) -> None:
+    """Leave the accounts as an earlier payment would have."""
+    payable = merchant_payable(shop.merchant.id, "INR", "test")
+    for account in (gateway_receivable(gateway, "INR", "test"), payable):
+        names = {"owner": account.owner, "currency": "INR", "mode": "test"}
+        Account.objects.create(id=account.id, code=account.code, **names)
+        ledger_sql.known_accounts.add(account.id)
+
+
+@pytest.mark.parametrize("has_accounts", [False, True], ids=["first", "later"])
 @pytest.mark.parametrize("extra", [{}, EVERYTHING], ids=["least", "everything"])
-def test_the_statement_means_what_the_orm_would_write(extra):
+def test_the_statement_means_what_the_orm_would_write(extra, has_accounts):
     shop = a_shop()
     asked = {"amount": 1_234, "currency": "INR", "gateway": "mock_success", **extra}
+    if has_accounts:
+        open_accounts(shop, asked["gateway"])
     before = savepoint()
 
     answer = shop.pay(**asked, key="same")
