@@ -32,9 +32,12 @@ _NAMED_VALUE = re.compile(
 # Nearly every value holds none of these, and looking for them is cheaper than substituting.
 _HINTS = (
     *("://", "mk_", "sk_", "whsec_", "bearer", "basic", "secret", "passw", "token"),
-    *("authorization", "api", "signature", "cookie", "private"),
+    *("authorization", "api_key", "apikey", "api-key", "signature", "cookie", "private"),
 )
 _SMALLEST_CARD = 10**12
+# No letter, digit or space, and nothing a card number is written with: no rule that finds nothing
+# in any of some texts finds less when they stand in a row.
+_BETWEEN = "\x01"
 
 
 def clean(text: str) -> str:
@@ -103,6 +106,25 @@ def _named(name: str, value: Any, depth: int) -> Any:
     return _cleaned(value, depth + 1)
 
 
+def _is_harmless(event: EventDict) -> bool:
+    """Tell at one look that there is nothing to take out, as nearly always."""
+    texts: list[str] = []
+    for name, value in event.items():
+        if _names_a_secret(name):
+            return False
+        texts.append(name)
+        if type(value) is str:
+            texts.append(value)
+        elif value is not None and not (
+            isinstance(value, bool | float) or (type(value) is int and abs(value) < _SMALLEST_CARD)
+        ):
+            return False
+    text = _BETWEEN.join(texts)
+    return clean(text) == text
+
+
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Take secrets and card numbers out of a log line, nested values and names included."""
+    if _is_harmless(event):
+        return event
     return {_clean_name(name): _named(name, value, 0) for name, value in event.items()}

@@ -74,6 +74,17 @@ def test_no_secret_leaves_in_any_part_of_a_line(lines, text):
     assert len([json.loads(line) for line in lines.getvalue().splitlines()]) == 7
 
 
+@pytest.mark.parametrize("text", SAID + CARDS + DISGUISED)
+@pytest.mark.parametrize("beside", ["fine", "4", "12-", "a", "token", "basic", "DE89", "-0 ", "="])
+def test_no_secret_leaves_beside_other_words_of_a_flat_line(lines, text, beside):
+    log.info("thing.done", before=beside, note=text, after=beside, count=3, none=None)
+
+    line = json.loads(lines.getvalue())
+    assert leaks(lines.getvalue()) == []
+    assert line["note"] == clean(text)
+    assert (line["before"], line["after"], line["count"]) == (beside, beside, 3)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_value_named_like_a_secret_is_masked(lines, name):
     log.info("thing.done", **{name: "plain", "headers": {name: ["plain"]}})
