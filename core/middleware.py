@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadableP
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from core import request_limits
-from core.db import OPERATOR, acting_as
 from core.desk import errors
 from core.errors import (
     CONTENT_TYPE,
@@ -135,16 +134,3 @@ class StrictRequest:
                 return errors.page_of_problem(problem)
             return problem_http_response(problem, request.request_id)  # type: ignore[attr-defined]
         return self.get_response(request)
-
-
-class ActAsOperator:
-    """Has everything under /admin/ act as the operator, in the database, too (ADR 0011)."""
-
-    def __init__(self, get_response: Next) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(DESK):
-            return self.get_response(request)
-        with acting_as(OPERATOR):
-            return self.get_response(request)

@@ -3,6 +3,7 @@ from uuid import UUID
 
 import pytest
 
+from core import negotiation
 from core.errors import REGISTRY, Problem, problem_http_response
 
 # Closing an answer looks at this thread's connection, which an earlier test may have opened.
@@ -122,6 +123,27 @@ def test_a_plain_view_says_which_methods_it_allows(client):
 
 def test_an_accept_header_nobody_can_meet_is_refused(client):
     problem(client.get("/api/orders/", HTTP_ACCEPT="image/png"), 406, "not-acceptable")
+
+
+def test_each_client_gets_the_form_it_asks_for_however_often(client):
+    asked = ["text/html", "application/json", "*/*", "text/html;q=0.1, application/json"] * 2
+    given = [client.get("/api/orders/", HTTP_ACCEPT=accept)["Content-Type"] for accept in asked]
+    html, json_ = "text/html; charset=utf-8", "application/json"
+    by_query = client.get("/api/orders/?format=api", HTTP_ACCEPT="*/*")
+
+    assert given == [html, json_, json_, json_] * 2
+    assert by_query["Content-Type"] == html
+
+
+def test_what_clients_accept_is_remembered_within_bounds(client, monkeypatch):
+    monkeypatch.setattr(negotiation, "REMEMBERED_MAX", 3)
+    for number in range(10):
+        accept = f"application/json;v={number}"
+        assert client.get("/api/orders/", HTTP_ACCEPT=accept).status_code == 200
+    assert client.get("/api/orders/", HTTP_ACCEPT="*/*," * 1000).status_code == 200
+
+    assert 1 <= len(negotiation._chosen) <= 3
+    assert all(len(accept) < 100 for accept, *_ in negotiation._chosen)
 
 
 def test_a_host_that_is_not_ours_is_refused(client):
