@@ -20,8 +20,8 @@ TIMEOUT_SECONDS = 0.05
 # After a failure nobody else pays the time-out for a while.
 PAUSE_SECONDS = 1.0
 _HINTS_MAX = 100
-# A dispatcher that was just woken polls again by itself within about twice this.
-HINT_EVERY_SECONDS = 0.005
+# A dispatcher that was just woken polls again by itself after about as long.
+HINT_EVERY_SECONDS = 0.01
 
 _quiet_until = 0.0
 _hinted: dict[str, float] = {}
@@ -49,10 +49,8 @@ def wake(lane: str) -> None:
         return
     _hinted[lane] = now + HINT_EVERY_SECONDS
     try:
-        with _client().pipeline(transaction=False) as pipe:
-            pipe.lpush(HINTS, lane)
-            pipe.ltrim(HINTS, 0, _HINTS_MAX - 1)
-            pipe.execute()
+        if _client().lpush(HINTS, lane) > _HINTS_MAX:
+            _client().ltrim(HINTS, 0, _HINTS_MAX - 1)
     except redis.RedisError as error:
         _quiet_until = time.monotonic() + PAUSE_SECONDS
         WAKE_HINT_FAILURES.inc()
