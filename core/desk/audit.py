@@ -16,7 +16,8 @@ from core.desk.pages import Shown
 from core.models import IdempotencyRecord
 
 # Where the subjects of acts are shown; rooms above this one add theirs.
-PAGES: dict[str, str] = {"merchant": "core_merchant", "api_key": "core_apikey"}
+PAGES: dict[str, str] = {"merchant": "core_merchant", "api_key": "core_apikey",
+                         "user": "auth_user", "group": "auth_group"}  # fmt: skip
 
 _TIMES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 

@@ -107,7 +107,7 @@ def test_stored_answers_are_shown_without_what_they_say():
 def test_a_user_is_made_and_made_inactive_but_never_deleted():
     desk = Desk()
     form = {"username": "bo", "password1": "a good long one", "password2": "a good long one",
-            "usable_password": "true"}  # fmt: skip
+            "usable_password": "true", "reason": "he joins"}  # fmt: skip
 
     made = desk.post("auth/user/add/", **form)
     with acting_as(OPERATOR):
