@@ -43,6 +43,11 @@ class TestDatabases:
     def __init__(self, folder: Path, settings: dict[str, str] = FAST) -> None:
         self.folder = folder
         self.given = os.environ.get("DATABASE_URL", "")
+        if self.given and not self.given.startswith(("postgres://", "postgresql://")):
+            sys.exit(
+                "the tests run on PostgreSQL, and DATABASE_URL names something else: unset it for"
+                " a server of their own"
+            )
         name = f"test_pay_{secrets.token_hex(4)}"
         self.template = name
         self.shared = f"{name}_shared"

@@ -200,3 +200,18 @@ class TestTheBootstrap:
 
         assert done.returncode == 1
         assert done.stderr.startswith("Python 3.11 or newer is needed")
+
+
+def test_the_tests_refuse_a_database_that_is_none_of_postgresql():
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "tests/core/test_money.py"],
+        # Not what this run has told itself.
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": "sqlite:///.local/dev.sqlite3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode != 0
+    assert "the tests run on PostgreSQL" in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
