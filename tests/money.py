@@ -24,7 +24,7 @@ from dispatcher import endings, runner
 from dispatcher.loop import NO_FLOOR
 from dispatcher.routes import ROUTES
 from dispatcher.runner import Run
-from gateways import registry
+from gateways import registry, signatures
 from gateways.base import Notice
 from gateways.mocks import webhook
 from outbox import delivery, leasing
@@ -213,7 +213,7 @@ def told(
 def deliver(gateway: str, body: bytes, *, secret: str = "", at: float | None = None) -> Answer:
     """Deliver a webhook, signed."""
     secret = secret or settings.MOCK_WEBHOOK_SECRETS[0]
-    signature = webhook.sign(secret, body, time() if at is None else at)
+    signature = signatures.sign(secret, body, time() if at is None else at)
     return a_client().post(
         f"/api/webhooks/{gateway}/", body, content_type=JSON, headers={webhook.HEADER: signature}
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import requests
 
 from core.logging import get_logger
+from gateways import signatures
 from gateways.mocks import webhook
 
 log = get_logger(__name__)
@@ -61,7 +62,7 @@ class Notifier:
                     log.warning("mock.webhook_given_up", tries=tries)
 
     def _posted(self, session: requests.Session, body: bytes) -> bool:
-        signature = webhook.sign(self._secret, body, time.time())
+        signature = signatures.sign(self._secret, body, time.time())
         try:
             self._before_send()
             answer = session.post(

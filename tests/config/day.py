@@ -8,6 +8,7 @@ from uuid import uuid4
 from django.conf import settings
 
 from core.db import OPERATOR, acting_as
+from gateways import signatures
 from gateways.mocks import webhook
 from payments.models import Payment
 from payments.operating import end_review, sight_of
@@ -19,7 +20,7 @@ ROUNDS = 6
 def tell(gateway: str, *, secret: str = "", **members: object) -> Any:
     """Send a mock's signed webhook."""
     body = json.dumps({"id": f"evt_{uuid4().hex}", "currency": "INR", **members}).encode()
-    signature = webhook.sign(secret or settings.MOCK_WEBHOOK_SECRETS[0], body, time.time())
+    signature = signatures.sign(secret or settings.MOCK_WEBHOOK_SECRETS[0], body, time.time())
     return a_client().generic(
         "POST",
         f"/api/webhooks/{gateway}/",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from gateways import signatures
 from gateways.mocks import webhook
 from tests.gateways.making import AMOUNT, effects
 
@@ -40,7 +41,7 @@ class Mocking:
         return {"class": self.class_path, "options": options}
 
     def signed(self, body: bytes, secret: str, at: float) -> dict[str, str]:
-        return {webhook.HEADER: webhook.sign(secret, body, at)}
+        return {webhook.HEADER: signatures.sign(secret, body, at)}
 
     def success_body(self, operation_id: UUID) -> bytes:
         return body_of(operation_id)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateways import signatures
 from gateways.base import NoticeMalformed, OutcomeKind, SignatureInvalid
 from gateways.mocks import webhook
 from gateways.providers.mock import Mock
@@ -17,7 +18,7 @@ from tests.gateways.mocking import SECRETS, body_of
 
 NOW = 1_800_000_000.0
 BODY = body_of("operation-1")
-SIGNATURE = webhook.sign(SECRETS[0], BODY, NOW)
+SIGNATURE = signatures.sign(SECRETS[0], BODY, NOW)
 MAC = SIGNATURE.partition("v1=")[2]
 
 
@@ -26,7 +27,7 @@ def read(header: str, body: bytes = BODY, *, now: float = NOW, secrets=SECRETS):
 
 
 def test_the_signature_is_the_published_one():
-    signed = webhook.sign("k", b"{}", 1_700_000_000.9)
+    signed = signatures.sign("k", b"{}", 1_700_000_000.9)
 
     # printf '1700000000.{}' | openssl dgst -sha256 -hmac k
     assert signed == (
@@ -73,7 +74,7 @@ def test_any_other_header_is_refused(header):
 
 
 def test_without_secrets_every_signature_is_refused():
-    empty = webhook.sign("", BODY, NOW)
+    empty = signatures.sign("", BODY, NOW)
 
     with pytest.raises(SignatureInvalid):
         read(empty, secrets=())
@@ -109,13 +110,13 @@ def test_a_signed_event_with_a_wrong_member_is_malformed(changed):
     body = body_of("operation-1", **changed)
 
     with pytest.raises(NoticeMalformed):
-        read(webhook.sign(SECRETS[0], body, NOW), body)
+        read(signatures.sign(SECRETS[0], body, NOW), body)
 
 
 def test_members_we_do_not_know_are_left_alone():
     body = body_of("operation-1", livemode=False, data={"deep": []})
 
-    assert read(webhook.sign(SECRETS[0], body, NOW), body).event_id == "evt_1"
+    assert read(signatures.sign(SECRETS[0], body, NOW), body).event_id == "evt_1"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_members_we_do_not_know_are_left_alone():
 def test_each_type_says_what_happened_to_what(event, kind, outcome):
     body = body_of("operation-1", type=event, code="do_not_honor")
 
-    notice = read(webhook.sign(SECRETS[0], body, NOW), body)
+    notice = read(signatures.sign(SECRETS[0], body, NOW), body)
 
     assert (notice.kind, notice.outcome.kind) == (kind, outcome)
     assert (notice.provider_id, notice.outcome.code) == ("ch_1", "do_not_honor")

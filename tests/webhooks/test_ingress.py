@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from gateways import signatures
 from gateways.base import Notice, Outcome, OutcomeKind, succeeded
 from gateways.mocks import webhook
 from tests.gateways.mocking import body_of
@@ -30,7 +31,7 @@ def post(body: bytes, signature: str | None, path: str = PATH):
 
 
 def signature(settings, body: bytes) -> str:
-    return webhook.sign(settings.MOCK_WEBHOOK_SECRETS[0], body, time())
+    return signatures.sign(settings.MOCK_WEBHOOK_SECRETS[0], body, time())
 
 
 class TestASignature:
