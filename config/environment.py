@@ -6,6 +6,7 @@
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -16,6 +17,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 
 
+@cache
 def _from_file() -> dict[str, str]:
     name = os.environ.get("ENV_FILE", str(BASE_DIR / ".local" / "env"))
     path = Path(name)
@@ -26,12 +28,9 @@ def _from_file() -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-_FILE = _from_file()
-
-
 def text(name: str, default: str = "") -> str:
     """Return the variable, the file's value, or the default."""
-    return os.environ.get(name) or _FILE.get(name, default)
+    return os.environ.get(name) or _from_file().get(name, default)
 
 
 def _parsed(name: str, default: T, parse: Callable[[str], T], wanted: str) -> T:
