@@ -176,13 +176,18 @@ class Refund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Ask how an operation stands. It never acts."""
+    """Ask how an operation stands. It never acts.
+
+    It was sent between ``sent_from`` and ``sent_to``, for providers that can only list a time.
+    """
 
     operation_id: UUID
     kind: Kind
     key: str
     amount: int
     currency: str
+    sent_from: datetime | None = None
+    sent_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ without keys gets one automatic send, ever. A not-found soon after a send proves
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from uuid import UUID
@@ -89,6 +89,8 @@ def question(case: Case, attempt_id: UUID, now: datetime, errand: Errand) -> Que
         send = _request(case)
     if send is None and query is None:
         return None
+    if send and query:
+        query = replace(query, sent_from=query.sent_from or now, sent_to=now)
     return Question(
         gateway=operation.gateway,
         attempt_id=attempt_id,
@@ -222,10 +224,13 @@ def _request(case: Case) -> base.Charge | base.Refund:
 
 def _query(case: Case) -> base.Query:
     operation = case.operation
+    sends = [one.intended_at for one in case.attempts if one.kind == AttemptKind.SEND]
     return base.Query(
         operation_id=operation.id,
         kind="charge" if operation.kind == OperationKind.CHARGE else "refund",
         key=provider_key(operation.id, operation.gateway),
         amount=operation.amount,
         currency=operation.currency,
+        sent_from=min(sends, default=None),
+        sent_to=max(sends, default=None),
     )

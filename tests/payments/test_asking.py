@@ -33,7 +33,9 @@ def a_case(*outcomes: str, age: timedelta = timedelta(seconds=5)) -> Case:
         first_sent_at=NOW - age if outcomes else None,
     )
     attempts = [
-        Attempt(id=uuid7(), operation=operation, kind="send", outcome=outcome)
+        Attempt(
+            id=uuid7(), operation=operation, kind="send", outcome=outcome, intended_at=NOW - age
+        )
         for outcome in outcomes
     ]
     return Case(operation, payment, attempts)
@@ -122,6 +124,22 @@ class TestWithoutKeys:
 
     def test_it_can_never_be_said_that_nobody_can_send(self):
         assert not asking.nobody_can_send(a_case("", age=timedelta(days=400)), NOW)
+
+
+def test_a_look_says_when_the_request_was_sent_for_providers_that_can_only_list(settings):
+    reciting(settings, NotFound())
+    week = timedelta(days=7)
+
+    first = asked(a_case()).query
+    again = asked(a_case("", "")).query
+    looking = asked(a_case("", age=week), errand=Errand.LOOK).query
+
+    assert first is not None
+    assert again is not None
+    assert looking is not None
+    assert (first.sent_from, first.sent_to) == (NOW, NOW)
+    assert (again.sent_from, again.sent_to) == (NOW - timedelta(seconds=5), NOW)
+    assert (looking.sent_from, looking.sent_to) == (NOW - week, NOW - week)
 
 
 def test_without_keys_and_without_look_up_nobody_can_be_asked(settings):

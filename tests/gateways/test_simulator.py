@@ -1,0 +1,325 @@
+"""The adapter to the simulator, against the real program over real sockets."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from core.ids import uuid7
+from gateways import signatures
+from gateways.base import (
+    AnswerLost,
+    Deadline,
+    Found,
+    NotFound,
+    NoticeMalformed,
+    NotSent,
+    OutcomeKind,
+    UnexpectedAnswer,
+)
+from gateways.providers.simulator import SIGNATURE_HEADER, Simulator
+from tests.gateways.contract import GatewayContract
+from tests.gateways.making import AMOUNT, a_charge, a_refund, asking_for, in_time
+from tests.simulator.provider import API_KEY, SLOW_SECONDS, Provider
+
+ACCOUNT = "acct_simulator"
+ONE = [("capture", AMOUNT, "INR")]
+SECRETS = ("the older secret", "the newer secret")
+
+
+def options(provider: Provider, **changed: Any) -> dict[str, Any]:
+    return {
+        "url": provider.url,
+        "api_key": API_KEY,
+        "account": ACCOUNT,
+        "webhook_secrets": list(SECRETS),
+        **changed,
+    }
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory) -> Iterator[Provider]:
+    made = Provider(tmp_path_factory.mktemp("provider"))
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def simulator(provider) -> Simulator:
+    return Simulator(**options(provider))
+
+
+def charged(simulator, payment_method="", **given):
+    charge = a_charge(payment_method, **given)
+    return charge, simulator.charge(charge, in_time())
+
+
+def event_of(operation_id: object, **changed: Any) -> bytes:
+    """Return an event about a captured charge, with members of the charge changed or left out."""
+    charge = {
+        "object": "charge",
+        "id": "ch_1",
+        "account": ACCOUNT,
+        "reference": str(operation_id),
+        "amount": AMOUNT,
+        "captured_amount": AMOUNT,
+        "currency": "INR",
+        "status": "captured",
+        "failure": None,
+        **changed,
+    }
+    data = {key: value for key, value in charge.items() if value != "left out"}
+    return json.dumps({"id": "evt_1", "type": "charge.captured", "data": data}).encode()
+
+
+class TestSimulator(GatewayContract):
+    secrets = SECRETS
+    success_method = "tok_visa"
+    decline_method = "sim_decline_insufficient_funds"
+    provider: Provider
+
+    @pytest.fixture
+    def entry(self, provider) -> dict[str, Any]:
+        self.provider = provider
+        path = "gateways.providers.simulator.Simulator"
+        return {"class": path, "options": options(provider)}
+
+    def signed(self, body, secret, at):
+        return {SIGNATURE_HEADER: signatures.sign(secret, body, at)}
+
+    def success_body(self, operation_id):
+        return event_of(operation_id)
+
+    def count_effects(self, operation_id):
+        return len(self.provider.effects(str(operation_id)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "effects"),
+    [
+        ("drop_before", []),
+        ("error_before", []),
+        ("drop_after", ONE),
+        ("error_after", ONE),
+        ("truncated", ONE),
+        ("oversized", ONE),
+    ],
+)
+def test_an_answer_that_does_not_arrive_is_lost_whatever_happened(
+    provider, simulator, fault, effects
+):
+    charge = a_charge(f"sim_{fault}")
+
+    with pytest.raises(AnswerLost):
+        simulator.charge(charge, in_time())
+
+    assert provider.effects(str(charge.operation_id)) == effects
+    again = simulator.charge(charge, in_time())
+    assert (again.kind, again.stored_answer) == (OutcomeKind.SUCCEEDED, False)
+    assert provider.effects(str(charge.operation_id)) == ONE
+
+
+@pytest.mark.parametrize("fault", ["slow_before", "slow_after", "drip"])
+def test_an_answer_slower_than_the_deadline_is_lost_at_the_deadline(simulator, fault):
+    started = time.monotonic()
+
+    with pytest.raises(AnswerLost):
+        simulator.charge(a_charge(f"sim_{fault}"), Deadline.after(SLOW_SECONDS / 3))
+
+    assert time.monotonic() - started < SLOW_SECONDS
+
+
+@pytest.mark.parametrize("fault", ["malformed", "html", "wrong_account"])
+def test_an_answer_that_makes_no_sense_is_never_guessed(provider, simulator, fault):
+    charge = a_charge(f"sim_{fault}")
+
+    with pytest.raises(UnexpectedAnswer):
+        simulator.charge(charge, in_time())
+
+    assert provider.effects(str(charge.operation_id)) == ONE
+    found = simulator.find(asking_for(charge), in_time())
+    assert isinstance(found, Found)
+    assert found.outcome.kind is OutcomeKind.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("form", "seconds"),
+    [("seconds", 1.0), ("bare", None), ("nonsense", None), ("huge", None), ("negative", None)],
+)
+def test_a_rate_limit_was_not_sent_and_absurd_patience_is_not_kept(simulator, form, seconds):
+    with pytest.raises(NotSent) as refused:
+        simulator.charge(a_charge(f"sim_rate_limited_{form}"), in_time())
+
+    assert (refused.value.code, refused.value.retry_after_seconds) == ("rate_limited", seconds)
+
+
+def test_a_rate_limit_with_a_date_is_understood(simulator):
+    with pytest.raises(NotSent) as refused:
+        simulator.charge(a_charge("sim_rate_limited_date"), in_time())
+
+    assert refused.value.retry_after_seconds is not None
+    assert 0 < refused.value.retry_after_seconds <= 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "amount", "currency"),
+    [("wrong_amount", 1001, "INR"), ("wrong_currency", 1000, "XTS")],
+)
+def test_other_money_in_the_answer_is_handed_on_as_it_is(simulator, fault, amount, currency):
+    _, outcome = charged(simulator, f"sim_{fault}")
+
+    assert (outcome.kind, outcome.amount, outcome.currency) == (
+        OutcomeKind.SUCCEEDED, amount, currency,
+    )  # fmt: skip
+
+
+def test_a_provider_that_is_not_there_was_sent_nothing(provider):
+    nowhere = Simulator(**options(provider, url="http://127.0.0.1:1"))
+    nameless = Simulator(**options(provider, url="http://nowhere.invalid"))
+
+    for gateway in (nowhere, nameless):
+        with pytest.raises(NotSent):
+            gateway.charge(a_charge(), in_time())
+
+
+def test_a_wrong_key_is_no_decline(provider):
+    stranger = Simulator(**options(provider, api_key="another"))
+
+    with pytest.raises(NotSent) as refused:
+        stranger.charge(a_charge(), in_time())
+    with pytest.raises(UnexpectedAnswer):
+        stranger.find(asking_for(a_charge()), in_time())
+
+    assert refused.value.code == "unauthorized"
+
+
+def test_a_decline_kept_under_its_key_says_that_it_is_an_old_answer(simulator):
+    charge, first = charged(simulator, "sim_decline_expired")
+
+    second = simulator.charge(charge, in_time())
+
+    assert (first.kind, first.code, first.stored_answer) == (OutcomeKind.DECLINED, "expired", False)
+    assert second == replace(first, stored_answer=True)
+
+
+def test_a_key_used_for_another_request_is_no_answer(provider, simulator):
+    charge, _ = charged(simulator)
+
+    with pytest.raises(UnexpectedAnswer):
+        simulator.charge(replace(charge, amount=1), in_time())
+
+    assert provider.effects(str(charge.operation_id)) == ONE
+
+
+def test_a_pending_refund_is_pending_until_it_is_found_done(provider, simulator):
+    charge, outcome = charged(simulator)
+    refund = a_refund(charge, charge_provider_id=outcome.provider_id, reason="sim_pending_success")
+
+    assert simulator.refund(refund, in_time()).kind is OutcomeKind.PENDING
+    found = provider.until(lambda: _succeeded(simulator.find(asking_for(refund), in_time())))
+
+    assert found.amount == AMOUNT
+
+
+def _succeeded(found):
+    outcome = found.outcome
+    return outcome if outcome.kind is OutcomeKind.SUCCEEDED else None
+
+
+def test_a_refund_of_a_charge_known_by_our_reference_only_is_carried_out(simulator):
+    charge, _ = charged(simulator)
+
+    outcome = simulator.refund(a_refund(charge, charge_provider_id=""), in_time())
+
+    assert outcome.kind is OutcomeKind.SUCCEEDED
+
+
+def test_what_the_look_up_misses_is_found_in_the_list_of_that_time(simulator):
+    charge, _ = charged(simulator, "sim_find_lags")
+    query = asking_for(charge)
+    now = datetime.now(UTC)
+
+    without = simulator.find(query, in_time())
+    recent = simulator.find(replace(query, sent_from=now, sent_to=now), in_time())
+    long_ago = now - timedelta(days=1)
+    other_day = simulator.find(replace(query, sent_from=long_ago, sent_to=long_ago), in_time())
+
+    assert without == other_day == NotFound()
+    assert isinstance(recent, Found)
+
+
+def test_a_list_that_is_too_long_is_no_proof_of_anything(tmp_path, monkeypatch):
+    provider = Provider(tmp_path)
+    provider.start()
+    monkeypatch.setattr("gateways.providers.simulator._PAGE_SIZE", 1)
+    monkeypatch.setattr("gateways.providers.simulator._PAGES_MAX", 3)
+    simulator = Simulator(**options(provider))
+    now = datetime.now(UTC)
+    for _ in range(3):
+        charged(simulator)
+    never_sent = replace(asking_for(a_charge()), sent_from=now, sent_to=now)
+    assert simulator.find(never_sent, in_time()) == NotFound()
+    charged(simulator)
+
+    with pytest.raises(AnswerLost):
+        simulator.find(never_sent, in_time())
+
+    provider.kill()
+
+
+def test_of_two_charges_the_captured_one_is_found(provider, simulator):
+    charge, _ = charged(simulator, "sim_decline_expired")
+    provider.control("faults", reference=str(charge.operation_id), faults="success")
+    second = simulator.charge(replace(charge, key="another key"), in_time())
+
+    found = simulator.find(asking_for(charge), in_time())
+
+    assert found == Found(second)
+    assert second.kind is OutcomeKind.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"account": "acct_of_somebody_else"},
+        {"status": "teleported"},
+        {"status": 1},
+        {"object": "gift"},
+        {"reference": "left out"},
+        {"id": "a\x00b"},
+        {"captured_amount": 0},
+        {"captured_amount": "1000"},
+        {"currency": None},
+        {"status": "failed", "failure": None},
+    ],
+)
+def test_a_signed_event_about_something_else_is_not_read(simulator, changed):
+    body = event_of(uuid7(), **changed)
+    headers = {SIGNATURE_HEADER: signatures.sign(SECRETS[0], body, time.time())}
+
+    with pytest.raises(NoticeMalformed):
+        simulator.read_webhook(headers, body, time.time())
+
+
+def test_a_failed_charge_is_told_with_its_code_and_money(simulator):
+    failure = {"code": "expired", "message": "the card expired"}
+    body = event_of(uuid7(), status="failed", captured_amount=0, failure=failure)
+    headers = {SIGNATURE_HEADER: signatures.sign(SECRETS[1], body, time.time())}
+
+    outcome = simulator.read_webhook(headers, body, time.time()).outcome
+
+    assert (outcome.kind, outcome.code, outcome.amount) == (OutcomeKind.DECLINED, "expired", AMOUNT)
+
+
+def test_its_options_decide_what_it_promises(provider):
+    plain, poor = Simulator(**options(provider)), Simulator(**options(provider, keys=False))
+
+    assert plain.capabilities.keys
+    assert plain.capabilities.key_lifetime == timedelta(days=1)
+    assert not poor.capabilities.keys
+    assert poor.capabilities.key_lifetime is None
