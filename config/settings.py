@@ -170,6 +170,21 @@ GATEWAYS: dict[str, dict[str, Any]] = {
     },
 }
 
+# Where there is a simulator, it is a gateway like any other, and no more than an address to us.
+SIMULATOR_URL = environment.text("SIMULATOR_URL")
+if SIMULATOR_URL:
+    GATEWAYS["simulator"] = {
+        "class": "gateways.providers.simulator.Simulator",
+        "options": {
+            "url": SIMULATOR_URL,
+            "api_key": environment.text("SIMULATOR_API_KEY"),
+            "account": "acct_simulator",
+            "webhook_secrets": environment.names("SIMULATOR_WEBHOOK_SECRET", ""),
+            "keys": environment.flag("SIMULATOR_KEYS", default=True),
+            "key_lifetime_seconds": environment.seconds("SIMULATOR_KEY_LIFETIME_SECONDS", 86_400),
+        },
+    }
+
 # How long anything may take (docs/settings.md says what depends on what).
 DISPATCH_LEASE = timedelta(seconds=environment.seconds("DISPATCH_LEASE_SECONDS", 10))
 RUN_LEASE = timedelta(seconds=environment.seconds("RUN_LEASE_SECONDS", 20))

@@ -64,7 +64,8 @@ def read(arguments: list[str] | None = None) -> Options:
         api_key=os.environ["SIMULATOR_API_KEY"],
         control_token=env("SIMULATOR_CONTROL_TOKEN", ""),
         webhook_url=env("SIMULATOR_WEBHOOK_URL", ""),
-        webhook_secret=env("SIMULATOR_WEBHOOK_SECRET", ""),
+        # While one is changed there are two, and the new one comes last.
+        webhook_secret=env("SIMULATOR_WEBHOOK_SECRET", "").partition(",")[0],
         key_lifetime_seconds=None if given.no_keys else given.key_lifetime,
         slow_seconds=given.slow_seconds,
         profile=given.profile,

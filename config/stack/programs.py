@@ -10,8 +10,9 @@ STOP_SECONDS = 6
 
 
 def ours(plan: Plan) -> list[Program]:
-    """Return web, dispatcher and worker."""
-    return [_web(plan), _dispatcher(plan), _worker(plan)]
+    """Return web, dispatcher and worker, and the provider to test against if it is ours."""
+    simulator = [plan.simulator.program(plan.values)] if plan.simulator else []
+    return [*simulator, _web(plan), _dispatcher(plan), _worker(plan)]
 
 
 def _settings(plan: Plan) -> dict[str, str]:

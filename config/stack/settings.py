@@ -10,6 +10,7 @@ from config.stack.broker import Broker
 from config.stack.postgres import Cluster
 from config.stack.problem import StackProblem
 from config.stack.roles import Role, Roles
+from config.stack.simulator import Simulator
 from config.stack.state import Folder, Keys, write_private
 
 DATABASE = "pay"
@@ -28,6 +29,7 @@ class Plan:
     broker: Broker | None
     roles: Roles
     demo_operator_password: str
+    simulator: Simulator | None = None
 
     @property
     def url(self) -> str:
@@ -43,7 +45,12 @@ def make_plan(folder: Folder) -> Plan:
     keys = folder.keys()
     cluster = None if os.environ.get("DATABASE_URL") else _cluster(folder, keys)
     broker = None if os.environ.get("REDIS_URL") else _broker(folder, keys)
-    folder.remember_ports(cluster.port if cluster else 0, broker.port if broker else 0)
+    simulator = None if os.environ.get("SIMULATOR_URL") else _simulator(keys)
+    folder.remember_ports(
+        postgres=cluster.port if cluster else 0,
+        broker=broker.port if broker else 0,
+        simulator=simulator.port if simulator else 0,
+    )
     roles = Roles(
         owner=Role("pay_owner", keys.owner_password),
         serving=Role("pay_app", keys.serving_password),
@@ -59,11 +66,12 @@ def make_plan(folder: Folder) -> Plan:
         "DEBUG": "1",
         "PORT": str(port),
         "PROMETHEUS_MULTIPROC_DIR": str(folder.root / "metrics"),
+        **_simulated(folder, keys, simulator, port),
     }
     given = {key: os.environ[key] for key in values if os.environ.get(key)}
     host = os.environ.get("HOST") or ports.LOOPBACK
     password = os.environ.get("DEMO_OPERATOR_PASSWORD") or keys.demo_operator_password
-    return Plan({**values, **given}, host, port, cluster, broker, roles, password)
+    return Plan({**values, **given}, host, port, cluster, broker, roles, password, simulator)
 
 
 def _cluster(folder: Folder, keys: Keys) -> Cluster:
@@ -72,6 +80,26 @@ def _cluster(folder: Folder, keys: Keys) -> Cluster:
 
 def _broker(folder: Folder, keys: Keys) -> Broker:
     return Broker(folder.root / "broker", ports.free_port(keys.broker_port))
+
+
+def _simulator(keys: Keys) -> Simulator:
+    return Simulator(ports.free_port(keys.simulator_port))
+
+
+def _simulated(
+    folder: Folder, keys: Keys, simulator: Simulator | None, web_port: int
+) -> dict[str, str]:
+    """Return what the simulator and the gateway to it have to know."""
+    return {
+        "SIMULATOR_URL": simulator.url if simulator else os.environ["SIMULATOR_URL"],
+        "SIMULATOR_DB": str(folder.root / "simulator.sqlite3"),
+        "SIMULATOR_API_KEY": keys.simulator_api_key,
+        "SIMULATOR_CONTROL_TOKEN": keys.simulator_control_token,
+        "SIMULATOR_WEBHOOK_SECRET": keys.simulator_webhook_secret,
+        "SIMULATOR_WEBHOOK_URL": f"http://{ports.LOOPBACK}:{web_port}/api/webhooks/simulator/",
+        "SIMULATOR_KEYS": "1",
+        "SIMULATOR_KEY_LIFETIME_SECONDS": "86400",
+    }
 
 
 def _web_port() -> int:

@@ -29,8 +29,12 @@ class Keys:
     webhook_secret: str
     operator_password: str
     demo_operator_password: str
+    simulator_api_key: str
+    simulator_control_token: str
+    simulator_webhook_secret: str
     postgres_port: int = 0
     broker_port: int = 0
+    simulator_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,11 @@ class Folder:
             write_private(path, json.dumps(asdict(keys)))
         return keys
 
-    def remember_ports(self, postgres: int, broker: int) -> None:
+    def remember_ports(self, postgres: int, broker: int, simulator: int) -> None:
         """Note the ports, to be tried first next time."""
-        keys = replace(self.keys(), postgres_port=postgres, broker_port=broker)
+        keys = replace(
+            self.keys(), postgres_port=postgres, broker_port=broker, simulator_port=simulator
+        )
         write_private(self.root / "keys.json", json.dumps(asdict(keys)))
 
     def values(self) -> dict[str, str]:

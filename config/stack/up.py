@@ -38,9 +38,12 @@ def bring_up(supervisor: Supervisor) -> None:
     supervisor.run_once(programs.prepare(plan))
     for program in programs.ours(plan):
         supervisor.start(program)
-    _wait_ready(supervisor, plan.url)
+    if plan.simulator:
+        _wait_ready(supervisor, "simulator", f"{plan.simulator.url}/healthz")
+    _wait_ready(supervisor, "web", f"{plan.url}/readyz")
     say(SUPERVISOR, f"ready after {time.monotonic() - began:.1f} s")
-    show(WELCOME.format(url=plan.url, password=plan.demo_operator_password))
+    simulator = plan.values["SIMULATOR_URL"]
+    show(WELCOME.format(url=plan.url, password=plan.demo_operator_password, simulator=simulator))
 
 
 def start_servers(supervisor: Supervisor, plan: Plan) -> None:
@@ -59,25 +62,26 @@ def start_servers(supervisor: Supervisor, plan: Plan) -> None:
         broker.wait_ready(broker_process)
 
 
-def _wait_ready(supervisor: Supervisor, url: str) -> None:
-    say("web", f"waiting for {url}/readyz")
+def _wait_ready(supervisor: Supervisor, name: str, url: str) -> None:
+    say(name, f"waiting for {url}")
     deadline = time.monotonic() + READY_SECONDS
     answer = "no answer"
     while time.monotonic() < deadline:
         supervisor.tick()
-        status, answer = _ask(url, "/readyz")
+        status, answer = _ask(url)
         if status == http.client.OK:
             return
         time.sleep(POLL_SECONDS)
-    message = f"{url}/readyz was not ready within {READY_SECONDS} s: {answer}"
+    message = f"{url} was not ready within {READY_SECONDS} s: {answer}"
     raise StackProblem(message)
 
 
-def _ask(url: str, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+def _ask(url: str) -> tuple[int, str]:
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.netloc, timeout=5)
     with closing(connection):
         try:
-            connection.request("GET", path)
+            connection.request("GET", address.path)
             response = connection.getresponse()
             return response.status, response.read(500).decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
@@ -89,6 +93,7 @@ WELCOME = """
   Swagger UI   {url}/api/docs/
   Admin        {url}/admin/        user: operator   password, unless you changed it: {password}
   Health       {url}/readyz   {url}/metrics
+  Simulator    {simulator}/      the other side's books of gateway "simulator"
 
   Try it:
 

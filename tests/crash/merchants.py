@@ -44,9 +44,13 @@ class Merchants:
         self.bodies[key] = body
         return self._insist("/payments/", key, body)
 
-    def refund(self, payment: str, *, key: str = "", amount: int | None = None) -> str:
+    def refund(
+        self, payment: str, *, key: str = "", amount: int | None = None, reason: str = ""
+    ) -> str:
         """Refund a payment, all of it or a part; return the refund's id."""
-        body = {} if amount is None else {"amount": amount}
+        body: Body = ({} if amount is None else {"amount": amount}) | (
+            {"reason": reason} if reason else {}
+        )
         return self._insist(f"/payments/{payment}/refund/", key or str(uuid4()), body)
 
     def _insist(self, path: str, key: str, body: Body) -> str:

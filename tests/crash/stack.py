@@ -25,12 +25,16 @@ from config.stack.broker import Broker
 from config.stack.ports import LOOPBACK, free_port
 from config.stack.processes import Program
 from config.stack.settings import Plan
+from config.stack.simulator import Simulator
 from tests import servers
 from tests.servers import ROOT
 
 POLL_SECONDS = 0.05
 START_SECONDS = 40
 LOG_TAIL = 4000
+# Longer than a gateway call may take here.
+SLOW_SECONDS = 4
+CONTROL_TOKEN = "a token of the crash tests"
 # Two slots each; the margin for settling is fixed, and the rest is as short as it lets it be.
 SHORT_LEASES = {
     "DISPATCH_LEASE_SECONDS": "2",
@@ -59,6 +63,8 @@ class Stack:
         self.broker = Broker(folder / "broker", free_port())
         self.mock_db = folder / "mock.sqlite3"
         self.port = free_port()
+        self.simulator = Simulator(free_port(), ("--slow-seconds", str(SLOW_SECONDS)))
+        self.simulator_db = folder / "simulator.sqlite3"
         self._env = env
         self._running: dict[str, Running] = {}
         self._programs = {program.name: program for program in programs.ours(self._plan())}
@@ -73,9 +79,18 @@ class Stack:
             "PORT": str(self.port),
             "PROMETHEUS_MULTIPROC_DIR": str(self.folder / "metrics"),
             "DJANGO_SETTINGS_MODULE": "tests.crash.settings",
+            "SIMULATOR_URL": self.simulator.url,
+            "SIMULATOR_DB": str(self.simulator_db),
+            "SIMULATOR_API_KEY": "a key of the crash tests",
+            "SIMULATOR_CONTROL_TOKEN": CONTROL_TOKEN,
+            "SIMULATOR_WEBHOOK_SECRET": "another secret of the crash tests",
+            "SIMULATOR_WEBHOOK_URL": f"http://{LOOPBACK}:{self.port}/api/webhooks/simulator/",
+            "SIMULATOR_KEYS": "1",
+            "SIMULATOR_KEY_LIFETIME_SECONDS": "86400",
             **self._env,
         }
-        return Plan(values, LOOPBACK, self.port, None, self.broker, self.databases.roles, "")
+        roles = self.databases.roles
+        return Plan(values, LOOPBACK, self.port, None, self.broker, roles, "", self.simulator)
 
     # Processes
 
@@ -98,9 +113,9 @@ class Stack:
         assert running.poll() is None, f"{name} ended with {running.returncode}\n{self.logs()}"
         match name.partition("-")[0]:
             case "web":
-                with suppress(requests.RequestException):
-                    return self.get("/healthz").ok
-                return False
+                return _answers(f"http://{LOOPBACK}:{self.port}/healthz")
+            case "simulator":
+                return _answers(f"{self.simulator.url}/healthz")
             case "broker":
                 with suppress(OSError):
                     return self.broker._ping() == b"+PONG"
@@ -209,3 +224,9 @@ class Stack:
             for path in sorted(self.folder.glob("*.log"))
         ]
         return "\n".join(parts)
+
+
+def _answers(url: str) -> bool:
+    with suppress(requests.RequestException):
+        return requests.get(url, timeout=5).ok
+    return False

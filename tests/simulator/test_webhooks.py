@@ -10,7 +10,8 @@ from tests.simulator.provider import Provider
 @pytest.fixture
 def told(begin, receiver) -> Provider:
     """Give a simulator whose webhooks go to the receiver."""
-    return begin(webhook_url=receiver.url)
+    provider: Provider = begin(webhook_url=receiver.url)
+    return provider
 
 
 def test_every_end_is_told_signed_with_the_object_as_it_is(told, receiver):
