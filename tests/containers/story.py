@@ -17,7 +17,8 @@ from tests.containers.speech import Failed, check, say, wait_until
 # docker-compose.yml reads it, too.
 PORT = int(os.environ.get("PORT") or "8005")
 URL = f"http://localhost:{PORT}"
-OURS = ("web", "dispatcher", "worker")
+OURS = ("web", "dispatcher", "worker", "simulator")
+SIMULATOR_PORT = int(os.environ.get("SIMULATOR_PORT") or "8006")
 USER_ID = 10001
 KILLED = 128 + signal.SIGKILL
 PAYMENTS = 30
@@ -54,6 +55,7 @@ class Story:
             self._migrate()
             self._pay_and_refund()
             self._hear_a_webhook()
+            self._compare_books()
             self._look_at_the_processes()
             self._verify()
             with self._second_worker():
@@ -98,7 +100,7 @@ class Story:
 
         wait_until(is_ready, f"{URL}/readyz says ready", 240)
         self.names = self.podman.containers()
-        check({*OURS, "postgres", "redis", "init"} == {*self.names}, "all six services exist")
+        check({*OURS, "postgres", "redis", "init"} == {*self.names}, "all seven services exist")
         check(self.podman.state(self.names["init"])["ExitCode"] == 0, "init ended well")
 
     def _migrate(self) -> None:
@@ -120,6 +122,17 @@ class Story:
         self._wait_for(payment, "FAILED")
         # Only the mock's webhook can say so within a day.
         self._wait_for(payment, "SUCCESS")
+
+    def _compare_books(self) -> None:
+        payment = _pay("sim-1", "sim_drop_after+webhook_none", gateway="simulator")
+        self._wait_for(payment, "SUCCESS")
+        pending = _pay("sim-2", "sim_pending_success", gateway="simulator")
+        self._wait_for(pending, "SUCCESS")
+        held = _curl(f"curl http://localhost:{SIMULATOR_PORT}/charges")["results"]
+        check(
+            [one["status"] for one in held] == ["captured"] * 2,
+            "the simulator charged two payments once each",
+        )
 
     def _wait_for(self, payment: str, status: str) -> None:
         wait_until(lambda: _status(payment) == status, f"payment {payment} is {status}", 60)
@@ -228,8 +241,8 @@ def _curl(command: str) -> dict[str, Any]:
     return answer
 
 
-def _pay(key: str, method: str) -> str:
-    body = {"amount": 1000, "currency": "INR", "gateway": "mock", "payment_method": method}
+def _pay(key: str, method: str, gateway: str = "mock") -> str:
+    body = {"amount": 1000, "currency": "INR", "gateway": gateway, "payment_method": method}
     command = CREATE.replace("pay-001", key).partition(" -d ")[0] + f" -d '{json.dumps(body)}'"
     identity: str = _curl(command)["id"]
     return identity

@@ -16,7 +16,7 @@ COMPOSE = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
-OURS = ("web", "dispatcher", "worker", "init")
+OURS = ("web", "dispatcher", "worker", "init", "simulator")
 # What `.env` can say.
 KNOBS = sorted(set(re.findall(r"\$\{([A-Z_]+)", COMPOSE)))
 NAMES = sorted({name for service in OURS for name in SERVICES[service]["environment"]} | {*KNOBS})
@@ -24,8 +24,8 @@ NAMES = sorted({name for service in OURS for name in SERVICES[service]["environm
 FOREIGN = {"PATH", "HOME", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
 
 
-def test_the_services_are_those_of_the_brief_and_one_that_prepares():
-    assert {*SERVICES} == {"web", "dispatcher", "worker", "postgres", "redis", "init"}
+def test_the_services_are_ours_and_two_servers():
+    assert {*SERVICES} == {*OURS, "postgres", "redis"}
 
 
 def test_the_broker_keeps_a_file_and_evicts_nothing():
@@ -72,7 +72,10 @@ def test_a_worker_has_time_to_end_its_longest_job():
 def test_only_this_machine_can_reach_the_demo():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
 
-    assert published == ["127.0.0.1:${PORT:-8005}:8005"]
+    assert published == [
+        "127.0.0.1:${PORT:-8005}:8005",
+        "127.0.0.1:${SIMULATOR_PORT:-8006}:8006",
+    ]
 
 
 def test_who_serves_has_the_least_passwords():
@@ -83,6 +86,7 @@ def test_who_serves_has_the_least_passwords():
     }
 
     assert knows["worker"] == knows["dispatcher"] == {"APP_PASSWORD"}
+    assert knows["simulator"] == set()
     assert "POSTGRES_PASSWORD" not in knows["web"]
 
 
@@ -92,6 +96,18 @@ def test_the_mock_provider_reaches_web_by_a_name_that_web_answers_to():
     assert env["MOCK_WEBHOOK_URL"] == "http://web:8005/api/webhooks/mock/"
     assert ",web}" in env["ALLOWED_HOSTS"]
     assert SERVICES["worker"]["volumes"] == SERVICES["web"]["volumes"]
+
+
+def test_the_simulator_is_a_stranger_that_both_sides_know_by_address_key_and_secret():
+    theirs, ours = SERVICES["simulator"]["environment"], SERVICES["worker"]["environment"]
+
+    assert SERVICES["simulator"]["command"][:3] == ["python", "-m", "simulator"]
+    assert ours["SIMULATOR_URL"] == "${SIMULATOR_URL-http://simulator:8006}"
+    assert theirs["SIMULATOR_WEBHOOK_URL"] == "http://web:8005/api/webhooks/simulator/"
+    for name in ("SIMULATOR_API_KEY", "SIMULATOR_WEBHOOK_SECRET"):
+        assert theirs[name] == ours[name]
+    assert {name for name in theirs if not name.startswith("SIMULATOR_")} == set()
+    assert SERVICES["simulator"]["volumes"] != SERVICES["worker"]["volumes"]
 
 
 @pytest.mark.parametrize("image", re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
@@ -120,6 +136,10 @@ def test_the_image_alone_knows_how_it_starts_and_is_probed():
 )
 def test_every_room_is_in_the_image(room):
     assert f"!{room}" in IGNORED
+
+
+def test_the_simulator_is_in_the_image_too():
+    assert "!simulator" in IGNORED
 
 
 def test_nothing_else_is():
