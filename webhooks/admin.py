@@ -11,14 +11,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from core.desk import words
+from core.desk.acts import Acting, Deed, Order, acts_on, refusing
+from core.desk.audit import PAGES
 from core.desk.board import Line, board
 from core.desk.lists import View
-from core.desk.pages import ROWS_MAX, Section, Shown, section
+from core.desk.pages import ROWS_MAX, Section, section
 from gateways import registry
 from outbox import listing
+from outbox.waking import wake
 from payments.desk import messages, payments, trail
 from payments.models import Payment
-from webhooks import sampling
+from webhooks import operating, sampling
 from webhooks.ingress import APPLY
 from webhooks.models import ProviderEvent
 
@@ -35,18 +38,63 @@ class Fate(View):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow the list."""
-        return queryset.filter(parked_at__isnull=False) if self.value() == "parked" else queryset
+        if self.value() != "parked":
+            return queryset
+        return queryset.filter(parked_at__isnull=False, closed_at__isnull=True)
 
 
 def _fate(row: ProviderEvent) -> Any:
+    if row.closed_at:
+        return words.mark("closed", "calm")
     if row.parked_at:
         return words.mark("parked", "bad")
     return words.mark("applied", "good") if row.applied_at else words.mark("waiting", "busy")
 
 
+def _is_open(row: ProviderEvent) -> bool:
+    return row.parked_at is not None and row.closed_at is None
+
+
+def _apply_again(order: Order) -> str:
+    wake(operating.apply_again(order.id, **_told(order)))
+    return "It is being applied; look again whether it fits now."
+
+
+def _close(order: Order) -> str:
+    operating.close(order.id, **_told(order))
+    return "The event is closed."
+
+
+def _told(order: Order) -> dict[str, str]:
+    return {"seen_as": order.seen["sight"], "actor": order.actor, "reason": order.reason}
+
+
+DEEDS = (
+    Deed(
+        "apply-again",
+        "Apply again",
+        "Tries once more whether it fits an operation, as if it had just come. What was taken from"
+        " it before is not taken twice; if it still does not fit, it is parked again.",
+        "webhooks.apply_providerevent",
+        lambda row: _is_open(row) and bool(row.outcome),
+        refusing(_apply_again),
+    ),
+    Deed(
+        "close",
+        "Close",
+        "Says that nobody has to look at it any more. It stays as it is, with why it was parked.",
+        "webhooks.close_providerevent",
+        _is_open,
+        refusing(_close),
+    ),
+)
+
+
 @admin.register(ProviderEvent)
-class ProviderEventPages(Shown):
+class ProviderEventPages(Acting):
     """Verified webhooks of providers."""
+
+    deeds = DEEDS
 
     list_display = ("id", "gateway", "kind", "outcome", "reference_text", "money", "fate",
                     "received")  # fmt: skip
@@ -83,6 +131,10 @@ class ProviderEventPages(Shown):
         except ValueError:
             return words.said(row.content)
 
+    def sight(self, row: ProviderEvent) -> str:
+        """Return a mark of what became of it."""
+        return operating.sight(row)
+
     def find(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
         """Return the event that has this id, and those that refer to it."""
         ids = list(_referring([wanted]).values_list("id", flat=True)[:ROWS_MAX])
@@ -93,6 +145,7 @@ class ProviderEventPages(Shown):
         return [
             trail.notices(id=row.id),
             trail.messages(listing.about([row.id]), timezone.now()),
+            acts_on([row.id]),
         ]
 
 
@@ -137,4 +190,5 @@ def parked() -> list[Line]:
 
 payments.MORE.append(events_of)
 messages.KINDS.append(APPLY)
+PAGES["provider_event"] = "webhooks_providerevent"
 messages.SUBJECTS[APPLY] = "webhooks_providerevent"

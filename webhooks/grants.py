@@ -3,4 +3,7 @@
 GRANTS: dict[str, str] = {
     "webhooks_providerevent": "SELECT, INSERT, UPDATE (applied_at, parked_at, parked_reason)",
 }
-OPERATOR_GRANTS: dict[str, str] = {"webhooks_providerevent": "SELECT"}
+# Whether an event fits is never a person's to say; only that it is tried once more, or closed.
+OPERATOR_GRANTS: dict[str, str] = {
+    "webhooks_providerevent": "SELECT, UPDATE (parked_at, parked_reason, closed_at)",
+}

@@ -46,11 +46,13 @@ INVARIANTS: list[Invariant] = [
     ),
     Invariant(
         "webhooks-parked-for-a-reason",
-        "a webhook is parked exactly when there is a reason, and not applied as well",
+        "a webhook is parked exactly when there is a reason, not applied as well, and only such a"
+        " one is closed",
         """
-        SELECT id, applied_at, parked_at, parked_reason FROM webhooks_providerevent
+        SELECT id, applied_at, parked_at, parked_reason, closed_at FROM webhooks_providerevent
         WHERE (parked_at IS NULL) <> (parked_reason = '')
            OR applied_at IS NOT NULL AND parked_at IS NOT NULL
+           OR closed_at IS NOT NULL AND parked_at IS NULL
         """,
     ),
     rights_as_listed("webhooks", GRANTS, OPERATOR_GRANTS),

@@ -33,11 +33,18 @@ class ProviderEvent(models.Model):
     applied_at = models.DateTimeField(null=True)
     parked_at = models.DateTimeField(null=True)
     parked_reason = models.TextField(default="")
+    closed_at = models.DateTimeField(null=True)  # by a person, who saw why it was parked
 
     class Meta:
+        permissions: ClassVar = [
+            ("apply_providerevent", "Can have a parked provider event applied once more"),
+            ("close_providerevent", "Can close a parked provider event"),
+        ]
         indexes: ClassVar = [
             models.Index(
-                fields=["id"], name="provider_event_parked", condition=Q(parked_at__isnull=False)
+                fields=["id"],
+                name="provider_event_parked",
+                condition=Q(parked_at__isnull=False, closed_at__isnull=True),
             ),
             models.Index(fields=["gateway", "reference"], name="provider_event_reference"),
         ]
@@ -52,6 +59,10 @@ class ProviderEvent(models.Model):
             models.CheckConstraint(
                 name="provider_event_applied_or_parked",
                 condition=Q(applied_at__isnull=True) | Q(parked_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="provider_event_closed_was_parked",
+                condition=Q(closed_at__isnull=True) | Q(parked_at__isnull=False),
             ),
         ]
 

@@ -7,12 +7,14 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from core.db import rows
 from core.metrics import sampler
 
-_PARKED = "SELECT count(*) FROM webhooks_providerevent WHERE parked_at IS NOT NULL"
+_PARKED = (
+    "SELECT count(*) FROM webhooks_providerevent WHERE parked_at IS NOT NULL AND closed_at IS NULL"
+)
 STATEMENTS = (_PARKED,)
 
 
 def parked_events() -> int:
-    """Return how many provider events nobody could apply."""
+    """Return how many provider events nobody could apply, and nobody closed."""
     return int(rows(_PARKED)[0][0])
 
 

@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from core.audit import AuditEntry, says_something
+from core.audit import ActRefused, AuditEntry, says_something
 from core.desk.pages import ROWS_MAX, Act, Section, Shown, section
 from core.desk.words import moment, page_of, said, to
 
@@ -51,6 +51,18 @@ class Deed:
     permission: str
     is_offered: Callable[[Any], bool]
     carry_out: Callable[[Order], str]
+
+
+def refusing(act: Callable[[Order], str]) -> Callable[[Order], str]:
+    """Return the act as a page carries it out: what refuses it is told there."""
+
+    def carry_out(order: Order) -> str:
+        try:
+            return act(order)
+        except ActRefused as refused:
+            raise Refused(str(refused)) from None
+
+    return carry_out
 
 
 def acts_on(subjects: Iterable[Any]) -> Section:

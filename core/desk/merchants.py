@@ -12,9 +12,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from core import known, merchants
-from core.audit import ActRefused, last_act
+from core.audit import last_act
 from core.desk import words
-from core.desk.acts import Acting, Deed, Order, Refused, acts_on
+from core.desk.acts import Acting, Deed, Order, acts_on, refusing
 from core.desk.forms import ForOne, WithReason, fill, new_page, page_context, permit
 from core.desk.pages import ROWS_MAX, Act, Section, section
 from core.models import ApiKey, Merchant, MerchantStatus
@@ -46,13 +46,10 @@ def deed(act: Callable[..., None], done: str, **seen: str) -> Callable[[Order], 
 
     def carry_out(order: Order) -> str:
         told = {name: order.seen[of] for name, of in seen.items()}
-        try:
-            act(order.id, actor=order.actor, reason=order.reason, **told)
-        except ActRefused as refused:
-            raise Refused(str(refused)) from None
+        act(order.id, actor=order.actor, reason=order.reason, **told)
         return done
 
-    return carry_out
+    return refusing(carry_out)
 
 
 def _is(*statuses: MerchantStatus) -> Callable[[Merchant], bool]:

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from core.audit import ActRefused
-from core.desk.acts import Deed, Order, Refused
+from core.desk.acts import Deed, Order, refusing
 from outbox import operating
 from outbox.models import Message, State
 from outbox.waking import wake
@@ -18,20 +17,17 @@ def _done_to_message(operate: _Operate, done: str) -> Callable[[Order], str]:
     """Return what carries an act on a message out, and hints to a dispatcher after the commit."""
 
     def carry_out(order: Order) -> str:
-        try:
-            lane = operate(
-                order.id,
-                epoch=order.seen["epoch"],
-                state=order.seen["state"],
-                actor=order.actor,
-                reason=order.reason,
-            )
-        except ActRefused as refused:
-            raise Refused(str(refused)) from None
+        lane = operate(
+            order.id,
+            epoch=order.seen["epoch"],
+            state=order.seen["state"],
+            actor=order.actor,
+            reason=order.reason,
+        )
         wake(lane)
         return done
 
-    return carry_out
+    return refusing(carry_out)
 
 
 def _is_in(*states: State) -> Callable[[Any], bool]:
@@ -51,16 +47,13 @@ def _may_inquire(message: Message) -> bool:
 
 
 def _end_review(order: Order) -> str:
-    try:
-        end_review(
-            order.id,
-            version=order.seen["version"],
-            seen_as=order.seen["sight"],
-            actor=order.actor,
-            reason=order.reason,
-        )
-    except ActRefused as refused:
-        raise Refused(str(refused)) from None
+    end_review(
+        order.id,
+        version=order.seen["version"],
+        seen_as=order.seen["sight"],
+        actor=order.actor,
+        reason=order.reason,
+    )
     return "The review is ended."
 
 
@@ -107,5 +100,5 @@ END_REVIEW = Deed(
     " changes no status, and whatever is new asks for a person again.",
     permission="payments.end_review",
     is_offered=lambda payment: payment.needs_review,
-    carry_out=_end_review,
+    carry_out=refusing(_end_review),
 )

@@ -84,6 +84,7 @@ OF_WEBHOOKS = {
     "webhooks-parked-for-a-reason": [
         Damage("UPDATE webhooks_providerevent SET parked_reason = ''"),
         Damage("UPDATE webhooks_providerevent SET parked_at = now(), parked_reason = 'both'"),
+        Damage("UPDATE webhooks_providerevent SET closed_at = now() WHERE parked_at IS NULL"),
     ],
 }
 # These need no other state than the catalogue's; {serving} and {operator} are our roles.
@@ -129,7 +130,8 @@ OF_RIGHTS = {
     "webhooks-rights-as-listed": [
         "GRANT UPDATE (content) ON webhooks_providerevent TO {serving}",
         "GRANT DELETE ON webhooks_providerevent TO {serving}",
-        "GRANT UPDATE (parked_at) ON webhooks_providerevent TO {operator}",
+        "GRANT UPDATE (closed_at) ON webhooks_providerevent TO {serving}",
+        "GRANT UPDATE (applied_at) ON webhooks_providerevent TO {operator}",
     ],
     "core-rights-as-listed": [
         "GRANT UPDATE (body) ON core_idempotencyrecord TO {serving}",

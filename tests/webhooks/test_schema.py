@@ -41,6 +41,8 @@ BROKEN = {
     "applied and parked": (
         {"parked_at": "2026-01-01", "parked_reason": "x", "applied_at": "2026-01-01"},
         "provider_event_applied_or_parked"),
+    "closed without being parked": (
+        {"closed_at": "2026-01-01"}, "provider_event_closed_was_parked"),
 }  # fmt: skip
 
 
