@@ -47,7 +47,7 @@ def close(event_id: UUID, *, seen_as: str, actor: str, reason: str) -> None:
     with transaction():
         event = _parked(event_id, seen_as)
         ProviderEvent.objects.filter(id=event_id).update(closed_at=Now())
-        _tell("closed", event, {"parked_reason": event.parked_reason}, actor, reason)
+        _tell("closed", event, {"closed": True}, actor, reason)
 
 
 @needs_transaction

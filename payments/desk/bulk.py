@@ -101,7 +101,7 @@ class Together(Acting):
 
     def replay_view(self, request: HttpRequest) -> HttpResponse:
         """Replay each of the confirmed messages, and say which were refused."""
-        if not self.has_replay_permission(request):
+        if not (self.has_view_permission(request) and self.has_replay_permission(request)):
             raise PermissionDenied
         try:
             ticked = [Ticked.read(one) for one in request.POST.getlist("message")]

@@ -148,7 +148,8 @@ class PaymentPages(Statused):
         """Return why somebody should look, if somebody should."""
         if row.needs_review:
             why = words.said(row.review_reason, 120)
-            return format_html("{} {}", words.mark("needs review", "bad"), why)
+            mark = words.mark("needs review", "bad")
+            return format_html('{} <span class="why">{}</span>', mark, why)
         return words.mark("unknown", "warn") if row.outcome_unknown_since else words.NOTHING
 
     def find(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:

@@ -48,6 +48,16 @@ def test_the_list_offers_it_to_who_may():
     assert "Replay the ticked messages" not in desk.read("outbox/message/")
 
 
+def test_who_may_not_see_messages_sees_none_by_replaying_them():
+    (message,) = dead(1)
+    desk = Desk("outbox.replay_message", name="kim")
+
+    answer = desk.post("outbox/message/replay/", message=f"{message}:9:0", reason=" ")
+
+    assert answer.status_code == 403
+    assert states() == [9]
+
+
 def test_what_would_happen_is_shown_first():
     ids = [*dead(3), *plant(1)]
     rows("UPDATE outbox_message SET state = 8, finished_at = now() WHERE id = %s", [ids[3]])
