@@ -9,13 +9,14 @@ from simulator import options, profiles
 from simulator.options import Options
 from simulator.postman import Postman
 from simulator.server import Server
-from simulator.store import Store
+from simulator.store import Store, Unusable
 
 
 def run(given: Options) -> None:
     """Serve until a signal ends it.
 
     :raises BadProfile: if the profile says something that we do not know
+    :raises Unusable: if the file is not ours to use
     """
     store = Store(given.database)
     if given.profile:
@@ -41,7 +42,7 @@ def run(given: Options) -> None:
 def main() -> int:
     try:
         run(options.read())
-    except (profiles.BadProfile, OSError) as error:
+    except (profiles.BadProfile, Unusable, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

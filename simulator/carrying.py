@@ -8,7 +8,7 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-from simulator import answers, money, objects, outages, plans
+from simulator import answers, calls, money, objects, outages, plans
 from simulator.answers import Answer
 from simulator.orders import Order, Refused
 from simulator.plans import Plan
@@ -44,7 +44,16 @@ class Desk:
             at = now(db)
             money.settle_due(db, at)
             answer, plan = self._answer(db, order, at, is_late=is_late)
-            _record(db, order, plan.faults, answer, at)
+            calls.record(
+                db,
+                answer,
+                at,
+                kind=order.kind,
+                reference=order.reference,
+                key=order.key,
+                body_sha256=order.body_sha256,
+                faults=plan.faults,
+            )
         return answer
 
     def _answer(
@@ -90,13 +99,3 @@ class Desk:
             return answers.error(409, "key_reused", "this key belongs to another request")
         headers = {"Idempotent-Replayed": "true"}
         return Answer(row["status"], json.loads(row["body"]), headers, object_id=row["object"])
-
-
-def _record(db: sqlite3.Connection, order: Order, faults: str, answer: Answer, at: float) -> None:
-    db.execute(
-        "INSERT INTO sim_call"
-        " (at, kind, reference, key, body_sha256, faults, met, status, answer, object)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (at, order.kind, order.reference, order.key, order.body_sha256, faults, answer.met,
-         answer.status, answer.text, answer.object_id),
-    )  # fmt: skip

@@ -39,6 +39,8 @@ class Script:
     before_calls: int = 1
     after: str = ""  # what becomes of the answers to the calls after those
     after_calls: int = 1
+    look: str = ""  # what becomes of the answers to its first look-ups by reference
+    look_calls: int = 1
     find_lag_seconds: float = 0.0
     list_lag_seconds: float = 0.0
     status_lag_seconds: float = 0.0
@@ -90,6 +92,13 @@ FAULTS: dict[str, dict[str, Any]] = {
     "wrong_amount": {"after": "wrong amount"},
     "wrong_currency": {"after": "wrong currency"},
     "wrong_account": {"after": "wrong account"},
+    "find_dropped": {"look": "drop"},
+    "find_error": {"look": "500"},
+    "find_rate_limited": {"look": "429 bare"},
+    "find_slow": {"look": "slow"},
+    "find_malformed": {"look": "malformed"},
+    "find_truncated": {"look": "truncated"},
+    "find_html": {"look": "html"},
     "find_lags": {"find_lag_seconds": LAG_SECONDS},
     "reads_lag": {"find_lag_seconds": LAG_SECONDS, "list_lag_seconds": LAG_SECONDS},
     "status_lags": {"status_lag_seconds": LAG_SECONDS},
@@ -133,7 +142,7 @@ def _with(known: Script, part: str) -> Script:
     changes |= FAULTS.get(name, {})
     if "webhook" in changes:
         changes["webhook"] = known.webhook | changes["webhook"]
-    for stage in ("before", "after"):
+    for stage in ("before", "after", "look"):
         if stage in changes and calls is not None:
             changes[f"{stage}_calls"] = int(calls)
     return replace(known, **changes)

@@ -66,6 +66,20 @@ def _first_call(db: sqlite3.Connection, kind: str, reference: str, asked_for: st
     return row
 
 
+def next_look(db: sqlite3.Connection, kind: str, reference: str) -> str:
+    """Count a look-up of an operation, and return the fault that it meets."""
+    row = db.execute(
+        "UPDATE sim_plan SET looks = looks + 1 WHERE kind = ? AND reference = ?"
+        " RETURNING faults, looks",
+        (kind, reference),
+    ).fetchone()
+    if row is None:
+        return ""
+    script = faults.script(row["faults"])
+    is_met = script.look_calls == EVERY_CALL or row["looks"] <= script.look_calls
+    return script.look if is_met else ""
+
+
 def of(db: sqlite3.Connection, kind: str, reference: str) -> Script:
     """Return what happens to an operation, whether or not it was ever asked for."""
     row = db.execute(
@@ -78,7 +92,8 @@ def order(db: sqlite3.Connection, kind: str, reference: str, joined: str) -> Non
     """Give an operation these faults from its next call on, whether or not it is known yet."""
     db.execute(
         "INSERT INTO sim_plan (kind, reference, faults) VALUES (?, ?, ?)"
-        " ON CONFLICT (kind, reference) DO UPDATE SET faults = excluded.faults, calls = 0",
+        " ON CONFLICT (kind, reference) DO UPDATE SET faults = excluded.faults,"
+        " calls = 0, looks = 0",
         (kind, reference, joined),
     )
 

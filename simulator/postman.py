@@ -4,9 +4,11 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import sqlite3
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from urllib.parse import urlsplit
@@ -51,12 +53,16 @@ class Postman(threading.Thread):
 
     def run(self) -> None:
         """Work until somebody says stop."""
-        with ThreadPoolExecutor(CARRIERS) as carriers:
-            while not self._stopping.is_set():
-                self._store.changed.clear()
-                for row in self._due():
-                    carriers.submit(self._carry, row)
-                self._store.changed.wait(POLL_SECONDS)
+        try:
+            with ThreadPoolExecutor(CARRIERS) as carriers:
+                while not self._stopping.is_set():
+                    self._store.changed.clear()
+                    for row in self._due():
+                        carriers.submit(self._carry, row)
+                    self._store.changed.wait(POLL_SECONDS)
+        except Exception:  # noqa: BLE001 - shown; a provider that tells nobody anything has to end
+            traceback.print_exc()
+            os._exit(1)
 
     def _due(self) -> list[sqlite3.Row]:
         """Bring everything up to date, and return the letters to carry now."""
@@ -85,6 +91,8 @@ class Postman(threading.Thread):
             status = self._posted(letter["body"].encode(), is_forged=bool(letter["forged"]))
             with self._store.writing() as db:
                 _note(db, letter, status, now(db))
+        except Exception:  # noqa: BLE001 - shown; the letter is still there, and is taken again
+            traceback.print_exc()
         finally:
             with self._lock:
                 self._carried.discard(letter["seq"])

@@ -1,13 +1,12 @@
-"""Look-ups: one object, those of a reference, those of a time; a page at a time."""
+"""What we hold: one object, those of a reference, those of a time; a page at a time."""
 
 import sqlite3
 from datetime import datetime
 from typing import Any, Literal
 
-from simulator import objects, outages
+from simulator import objects
 from simulator.answers import Answer, error
 from simulator.orders import Refused
-from simulator.store import Store, now
 
 PAGE_MAX = 100
 PAGE_DEFAULT = 50
@@ -15,24 +14,22 @@ ObjectKind = Literal["charge", "refund"]
 Query = dict[str, str]
 
 
-def one(store: Store, kind: ObjectKind, object_id: str) -> Answer:
-    """Return an object as a look-up shows it now.
+def one(db: sqlite3.Connection, kind: ObjectKind, object_id: str, at: float) -> Answer:
+    """Return an object as a look-up at that time shows it.
 
     :raises Refused: if there is none
     """
-    with store.reading() as db:
-        at = now(db)
-        row = db.execute(
-            f"SELECT * FROM sim_{kind} WHERE id = ?",  # noqa: S608
-            (object_id,),
-        ).fetchone()
-        if row is None:
-            raise Refused(404, f"{kind}_not_found", f"there is no such {kind}")
-        return Answer(200, objects.shown(db, kind, row, at))
+    row = db.execute(
+        f"SELECT * FROM sim_{kind} WHERE id = ?",  # noqa: S608
+        (object_id,),
+    ).fetchone()
+    if row is None:
+        raise Refused(404, f"{kind}_not_found", f"there is no such {kind}")
+    return Answer(200, objects.shown(db, kind, row, at))
 
 
-def many(store: Store, kind: ObjectKind, query: Query, *, everything: bool = False) -> Answer:
-    """Return a page of what matches, oldest first; ``everything`` shows what reads still miss.
+def many(db: sqlite3.Connection, kind: ObjectKind, query: Query, at: float | None) -> Answer:
+    """Return a page of what matches, oldest first; without a time, also what reads still miss.
 
     :raises Refused: if the query is no such query
     """
@@ -46,19 +43,16 @@ def many(store: Store, kind: ObjectKind, query: Query, *, everything: bool = Fal
         if name in query:
             conditions.append(f"created_at {comparison} :{name}")
             values[name] = _unix(query[name], name)
-    with store.reading() as db:
-        at = None if everything else now(db)
-        if at is not None:
-            hidden = "found_from" if reference else "listed_from"
-            conditions.append(f"{hidden} <= :now")
-            values["now"] = at
-        found = db.execute(
-            f"SELECT * FROM sim_{kind} WHERE {' AND '.join(conditions)}"  # noqa: S608
-            " ORDER BY seq LIMIT :limit",
-            values,
-        ).fetchall()
-        shown = [objects.shown(db, kind, row, at) for row in found[:limit]]
-        return Answer(200, page(shown, found, limit))
+    if at is not None:
+        conditions.append(f"{'found_from' if reference else 'listed_from'} <= :now")
+        values["now"] = at
+    found = db.execute(
+        f"SELECT * FROM sim_{kind} WHERE {' AND '.join(conditions)}"  # noqa: S608
+        " ORDER BY seq LIMIT :limit",
+        values,
+    ).fetchall()
+    shown = [objects.shown(db, kind, row, at) for row in found[:limit]]
+    return Answer(200, page(shown, found, limit))
 
 
 def page(shown: list[Any], found: list[sqlite3.Row], limit: int) -> dict[str, Any]:
@@ -87,13 +81,6 @@ def _unix(value: str, name: str) -> float:
     if moment is None or moment.tzinfo is None:
         raise Refused(400, f"{name}_invalid", f"{name} is a time with its zone, as in RFC 3339")
     return moment.timestamp()
-
-
-def silent(store: Store) -> Answer | None:
-    """Return what everybody gets now, if nobody gets an answer."""
-    with store.reading() as db:
-        silence = outages.silence(db, now(db))
-    return outages.answer(silence) if silence else None
 
 
 def unknown() -> Answer:

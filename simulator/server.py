@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from simulator import control, money, orders, pages, reading, wire
+from simulator import control, looking, money, orders, pages, reading, wire
 from simulator.answers import Answer, error
 from simulator.carrying import Desk
 from simulator.options import Options
@@ -26,8 +26,7 @@ _ORDERS: list[tuple[re.Pattern[str], Kind]] = [
     (re.compile(rf"/v1/charges/{_ID}/void"), "void"),
     (re.compile(r"/v1/refunds"), "refund"),
 ]
-_ONE = re.compile(rf"/v1/(charge|refund)s/{_ID}")
-_MANY = re.compile(r"(/v1)?/(charge|refund)s")
+_BOOKS = re.compile(r"/(charge|refund)s")
 
 
 class Server(ThreadingHTTPServer):
@@ -81,24 +80,16 @@ class Handler(BaseHTTPRequestHandler):
             return Answer(200, {"status": "ok"})
         if path.startswith("/control/"):
             return self._controlled(lambda: control.look(self.server.store, path, query))
-        money.bring_up_to_date(self.server.store)
-        if (found := _MANY.fullmatch(path)) and not found[1]:
-            return reading.many(self.server.store, _kind(found[2]), query, everything=True)
-        return self._known(path) or self._read(path, query)
-
-    def _read(self, path: str, query: reading.Query) -> Answer:
-        if answer := reading.silent(self.server.store):
-            return answer
-        if found := _MANY.fullmatch(path):
-            return reading.many(self.server.store, _kind(found[2]), query)
-        if found := _ONE.fullmatch(path):
-            return reading.one(self.server.store, _kind(found[1]), found[2])
-        return reading.unknown()
+        if found := _BOOKS.fullmatch(path):
+            money.bring_up_to_date(self.server.store)
+            with self.server.store.reading() as db:
+                return reading.many(db, "charge" if found[1] == "charge" else "refund", query, None)
+        return self._known() or looking.look(self.server.store, path, query)
 
     def _order(self, path: str, raw: bytes) -> Answer:
         if path.startswith("/control/"):
             return self._controlled(lambda: control.act(self.server.store, path, raw))
-        if answer := self._known(path):
+        if answer := self._known():
             return answer
         for pattern, kind in _ORDERS:
             if found := pattern.fullmatch(path):
@@ -107,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self.server.desk.carry_out(orders.read(kind, raw, key, charge))
         return reading.unknown()
 
-    def _known(self, path: str) -> Answer | None:
+    def _known(self) -> Answer | None:
         """Return the answer to somebody who does not know the key, if it is needed here."""
         if self._has(self.server.options.api_key):
             return None
@@ -153,7 +144,3 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """Say nothing: every call is in the books."""
-
-
-def _kind(word: str) -> reading.ObjectKind:
-    return "charge" if word == "charge" else "refund"

@@ -1,5 +1,7 @@
 """Everything the provider remembers: one SQLite file, on disk at every commit."""
 
+import fcntl
+import os
 import sqlite3
 import threading
 import time
@@ -8,6 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BUSY_SECONDS = 10.0
+# Another number is another form of the tables; nobody needs old ones so much that they are changed.
+VERSION = 1
+
+
+class Unusable(Exception):
+    """A file that is not ours to use."""
+
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sim_charge (
@@ -90,13 +99,15 @@ CREATE TABLE IF NOT EXISTS sim_key (
     object TEXT NOT NULL,
     at REAL NOT NULL
 ) STRICT;
--- The faults of an operation, drawn when it is first heard of, and the calls it has had.
+-- The faults of an operation, drawn when it is first heard of, and the calls it has had: those that
+-- may act, and those that look.
 CREATE TABLE IF NOT EXISTS sim_plan (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
     reference TEXT NOT NULL,
     faults TEXT NOT NULL,
     calls INTEGER NOT NULL DEFAULT 0,
+    looks INTEGER NOT NULL DEFAULT 0,
     UNIQUE (kind, reference)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS sim_letter (
@@ -121,10 +132,14 @@ CREATE TABLE IF NOT EXISTS sim_setting (
 
 
 class Store:
-    """The file, by one connection that one thread uses at a time."""
+    """The file, by one connection that one thread uses at a time.
+
+    :raises Unusable: if another simulator uses the file, or an older one made it
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._turn = _only_user(path)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -134,7 +149,8 @@ class Store:
         # An effect that was answered for may not be gone after a power cut.
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
+        _check_version(self._db, path)
+        self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
         # What has to happen soon may have changed.
         self.changed = threading.Event()
 
@@ -165,6 +181,27 @@ class Store:
         """Close the file; nobody may use the store any more."""
         with self._lock:
             self._db.close()
+            os.close(self._turn)
+
+
+def _only_user(path: Path) -> int:
+    """Hold the file as long as we live: two would deliver every webhook twice."""
+    handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        message = f"another simulator uses {path}"
+        raise Unusable(message) from None
+    return handle
+
+
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and version != VERSION:
+        message = f"{path} was made by another version of the simulator; delete it to begin anew"
+        raise Unusable(message)
 
 
 def setting(db: sqlite3.Connection, name: str, default: str = "") -> str:

@@ -25,7 +25,7 @@ class Simulator:
         """Return how to run it; it is told its own settings and none of ours."""
         command = [sys.executable, "-m", "simulator", "--port", str(self.port)]
         command += ["--key-lifetime", values["SIMULATOR_KEY_LIFETIME_SECONDS"], *self.arguments]
-        if values["SIMULATOR_KEYS"] == "0":
+        if values["SIMULATOR_KEYS"].lower() in {"0", "false", "off"}:
             command.append("--no-keys")
         env = {key: value for key, value in values.items() if key.startswith("SIMULATOR_")}
         return Program("simulator", command, env, stop_seconds=STOP_SECONDS)

@@ -21,11 +21,18 @@ ENDS = {
     "pending_failure": Status.FAILED,
     "failed_then_captured": Status.FAILED,
 }
-SETTLED = {name: end for name, end in ENDS.items() if name not in FOR_PEOPLE}
+# Nobody looks up what was answered, so these lose their answers, too. What the first look-up does
+# not find is found in the list of the time.
+LOOKED_UP = [f"error_stored+webhook_none+{name}" for name in FAULTS if name.startswith("find_")]
+SETTLED = {name: end for name, end in ENDS.items() if name not in FOR_PEOPLE} | dict.fromkeys(
+    LOOKED_UP, Status.SUCCESS
+)
 REFUND_FAULTS = ("drop_before", "drop_after", "error_stored", "slow_after", "pending_success",
                  "rate_limited_date", "truncated", "webhook_contradictory")  # fmt: skip
 # A request that was turned away is none that was sent.
-_SENDS = "SELECT count(*) FROM sim_call WHERE met NOT LIKE '429%' GROUP BY reference"
+_SENDS = """
+    SELECT count(*) FROM sim_call WHERE kind = 'charge' AND met NOT LIKE '429%' GROUP BY reference
+"""
 _STATUSES = "SELECT payment_method, status FROM payments_payment WHERE gateway = 'simulator'"
 
 
@@ -125,7 +132,7 @@ def test_an_outage_and_the_flood_after_it_lose_and_double_nothing(begin):
 
 
 def _calls(stack):
-    return simulated.ask(stack, "SELECT DISTINCT reference FROM sim_call")
+    return simulated.ask(stack, "SELECT DISTINCT reference FROM sim_call WHERE kind = 'charge'")
 
 
 def test_a_provider_without_keys_gets_each_charge_once_and_people_decide_the_rest(begin):

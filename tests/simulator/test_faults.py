@@ -167,6 +167,41 @@ def test_look_ups_may_lag_behind_the_list_and_both_behind_the_truth(begin):
     )
 
 
+@pytest.mark.parametrize("fault", ["find_dropped", "find_truncated"])
+def test_the_answer_to_a_look_up_may_not_arrive(provider, fault):
+    asking(provider, fault)()
+    with pytest.raises(LOST):
+        provider.get("/v1/charges", reference=fault)
+
+    (found,) = provider.get("/v1/charges", reference=fault).json()["results"]
+
+    assert found["status"] == "captured"
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"), [("find_error", 500), ("find_rate_limited", 429), ("find_html", 200)]
+)
+def test_a_look_up_may_be_answered_with_nothing_of_use(provider, fault, status):
+    asking(provider, f"{fault}:2")()
+
+    answers = [provider.get("/v1/charges", reference=f"{fault}:2") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [status, status, 200]
+    assert "results" not in answers[1].text
+    assert len(answers[2].json()["results"]) == 1
+
+
+def test_a_look_up_may_be_no_json_or_come_late(provider):
+    asking(provider, "find_malformed")()
+    asking(provider, "find_slow")()
+
+    with pytest.raises(requests.JSONDecodeError):
+        provider.get("/v1/charges", reference="find_malformed").json()
+    late = provider.get("/v1/charges", reference="find_slow")
+
+    assert late.elapsed.total_seconds() >= SLOW_SECONDS
+
+
 @pytest.mark.parametrize(
     ("fault", "code"), [("decline_expired", "expired"), ("decline_do_not_honor", "do_not_honor")]
 )

@@ -73,3 +73,15 @@ def test_every_call_is_recorded_with_its_key_body_and_answer(provider):
     assert len(calls) == 2
     assert calls[0] == calls[1]
     assert (calls[0][0], calls[0][2], calls[0][3]) == ("k6", 201, charge["id"])
+
+
+def test_look_ups_are_recorded_too(provider):
+    charge = provider.charge(reference="looked up").json()
+    before = provider.rows("SELECT coalesce(max(seq), 0) FROM sim_call")[0][0]
+
+    provider.get("/v1/charges", reference="looked up")
+    provider.get(f"/v1/charges/{charge['id']}")
+    provider.get("/v1/charges", limit=1)
+
+    calls = provider.rows("SELECT kind, reference, key FROM sim_call WHERE seq > ?", before)
+    assert calls == [("find", "looked up", ""), ("get", "", ""), ("list", "", "")]

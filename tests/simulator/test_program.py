@@ -2,12 +2,15 @@
 
 import ast
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
 from tests.servers import ROOT
+from tests.simulator.provider import Provider
 
 SOURCES = sorted((ROOT / "simulator").glob("*.py"))
 
@@ -59,6 +62,28 @@ def test_it_refuses_to_start_with_a_profile_that_is_none(tmp_path):
 
     assert done.returncode == 1
     assert "calmer" in done.stderr
+
+
+def test_two_of_them_never_share_a_file(tmp_path):
+    first = Provider(tmp_path)
+    first.start()
+
+    done = run(SIMULATOR_DB=str(first.database), SIMULATOR_API_KEY="k")
+
+    first.kill()
+    assert done.returncode == 1
+    assert "another simulator uses" in done.stderr
+
+
+def test_a_file_of_another_version_is_left_alone(tmp_path):
+    file = tmp_path / "old.sqlite3"
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TABLE sim_charge (id TEXT)")
+
+    done = run(SIMULATOR_DB=str(file), SIMULATOR_API_KEY="k")
+
+    assert done.returncode == 1
+    assert "another version" in done.stderr
 
 
 def test_its_books_count_money_once_whatever_is_written_to_them(tmp_path):
