@@ -15,7 +15,6 @@ class Options:
     database: Path
     host: str = "127.0.0.1"
     port: int = 8006
-    account: str = "acct_simulator"
     api_key: str
     control_token: str = ""
     webhook_url: str = ""

@@ -32,6 +32,8 @@ _ROUGH = {
     "webhook_late": 0.05,
     "webhook_none": 0.02,
 }
+# Nobody looks up what was answered.
+_FINDS = ("find_dropped", "find_error", "find_malformed", "find_rate_limited", "find_slow")
 NAMED: dict[str, dict[str, Any]] = {
     "calm": {},
     "rough": {"faults": _ROUGH},
@@ -41,6 +43,7 @@ NAMED: dict[str, dict[str, Any]] = {
             **dict.fromkeys(("slow_before", "slow_after", "malformed", "oversized"), 0.01),
             **dict.fromkeys(("find_lags", "status_lags", "rate_limited_date"), 0.02),
             **dict.fromkeys(("webhook_reordered", "webhook_contradictory"), 0.05),
+            **dict.fromkeys((f"error_stored+{name}" for name in _FINDS), 0.01),
             "webhook_forged": 0.05,
         },
         "outage": {"every_seconds": 120, "seconds": 10, "silence": "drop"},

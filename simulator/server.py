@@ -99,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
         return reading.unknown()
 
     def _known(self) -> Answer | None:
-        """Return the answer to somebody who does not know the key, if it is needed here."""
+        """Return the answer to somebody who does not know the API key."""
         if self._has(self.server.options.api_key):
             return None
         return error(401, "unauthorized", "the API key is missing or wrong")

@@ -101,6 +101,13 @@ def test_a_profile_can_be_named_or_a_file(tmp_path, begin):
     assert statuses(provider, 3) == ["captured"] * 3
 
 
+@pytest.mark.parametrize("name", ["calm", "rough", "storm"])
+def test_a_profile_with_a_name_says_nothing_wrong(provider, name):
+    assert provider.control("profile", name=name, seed=5)["seed"] == 5
+
+    provider.control("profile", name="calm")
+
+
 def test_an_outage_of_a_profile_comes_back(begin):
     provider: Provider = begin()
     outage = {"every_seconds": 3600, "seconds": 1800, "silence": "error"}
