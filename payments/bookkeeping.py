@@ -4,11 +4,12 @@ Pending legs say what is expected, posted legs what is so. A step that ends an e
 it, and the ledger then mirrors the pending legs by itself.
 """
 
+from hashlib import md5
 from uuid import UUID
 
 from ledger import accounts
 from ledger.books import Layer, Leg, Posting, transaction_id
-from payments.models import Payment, Refund
+from payments.models import Operation, OperationKind, Payment, Refund
 
 CREATED = "payment.created"
 CAPTURED = "payment.captured"
@@ -16,6 +17,8 @@ FAILED = "payment.failed"
 REFUND_ASKED = "refund.asked"
 REFUND_CONFIRMED = "refund.confirmed"
 REFUND_FAILED = "refund.failed"
+CAPTURED_AGAIN = "surplus.captured"
+REFUNDED_AGAIN = "surplus.refunded"
 
 
 def created(payment: Payment) -> Posting:
@@ -69,6 +72,23 @@ def refund_confirmed_late(payment: Payment, refund: Refund, *, beyond: int) -> P
     shares = ((merchant, refund.amount - beyond), (_suspense(payment), beyond))
     legs = [Leg(Layer.POSTED, payer, gateway, share) for payer, share in shares if share]
     return _posting(REFUND_CONFIRMED, refund.id, payment, legs, flags="late")
+
+
+def moved_again(payment: Payment, operation: Operation, provider_id: str) -> Posting:
+    """The gateway moved the same money once more: suspense has it, or had to give it."""
+    gateway, _ = _parties(payment)
+    source = surplus_id(operation.id, provider_id)
+    if operation.kind == OperationKind.CHARGE:
+        leg = Leg(Layer.POSTED, gateway, _suspense(payment), operation.amount)
+        return _posting(CAPTURED_AGAIN, source, payment, [leg])
+    leg = Leg(Layer.POSTED, _suspense(payment), gateway, operation.amount)
+    return _posting(REFUNDED_AGAIN, source, payment, [leg])
+
+
+def surplus_id(operation_id: UUID, provider_id: str) -> UUID:
+    """Compute the id of a movement that was one too many, as ``verify`` computes it, too."""
+    name = f"{operation_id}|{provider_id}".encode()
+    return UUID(md5(name, usedforsecurity=False).hexdigest())
 
 
 def _parties(payment: Payment) -> tuple[accounts.Account, accounts.Account]:

@@ -67,6 +67,7 @@ class Changes:
         self._history: list[StatusChange] = []
         self._events: list[Event] = []
         self._postings: list[books.Posting] = []
+        self._news: dict[UUID, tuple[books.Posting, Event]] = {}
 
     def touch(self, payment: Payment) -> None:
         """Have the payment's other columns written, too."""
@@ -144,18 +145,13 @@ class Changes:
 
     def tell(self, name: str, payment: Payment, refund: Refund | None = None) -> None:
         """Have an event written that shows the payment, or the refund, as it is now."""
-        subject = refund or payment
-        self._events.append(
-            Event(
-                merchant_id=payment.merchant_id,
-                mode=payment.mode,
-                aggregate_type="refund" if refund else "payment",
-                aggregate_id=subject.id,
-                type=name,
-                version=subject.version,
-                payload=refund_dict(refund) if refund else payment_dict(payment),
-            )
-        )
+        self._events.append(_event(name, payment, refund))
+
+    def book_and_tell(
+        self, posting: books.Posting, name: str, payment: Payment, refund: Refund | None
+    ) -> None:
+        """Have the posting booked, and the event written only if it was not booked before."""
+        self._news[posting.id] = (posting, _event(name, payment, refund))
 
     @needs_transaction
     def flush(self) -> None:
@@ -167,9 +163,11 @@ class Changes:
         self._write_refunds()
         self._write_operations()
         StatusChange.objects.bulk_create(self._history)
-        books.book_all(self._postings)
-        Event.objects.bulk_create(self._events)
-        self._history, self._postings, self._events = [], [], []
+        postings = [*self._postings, *(posting for posting, _ in self._news.values())]
+        booked = books.book_all(postings)
+        news = [event for posting, event in self._news.values() if posting.id in booked]
+        Event.objects.bulk_create([*self._events, *news])
+        self._history, self._postings, self._events, self._news = [], [], [], {}
 
     def _write_payments(self) -> None:
         values = [
@@ -200,3 +198,16 @@ class Changes:
         values = [(o.id, o.state, o.provider_id, o.recheck_at) for o in self._operations.values()]
         rows_of_values(_WRITE_OPERATIONS, "(%s::uuid, %s, %s, %s::timestamptz)", values)
         self._operations = {}
+
+
+def _event(name: str, payment: Payment, refund: Refund | None) -> Event:
+    subject = refund or payment
+    return Event(
+        merchant_id=payment.merchant_id,
+        mode=payment.mode,
+        aggregate_type="refund" if refund else "payment",
+        aggregate_id=subject.id,
+        type=name,
+        version=subject.version,
+        payload=refund_dict(refund) if refund else payment_dict(payment),
+    )

@@ -75,13 +75,17 @@ class Review(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The meaning of the facts, and why a person should look, if one should."""
+    """The meaning of the facts, and why a person should look, if one should.
+
+    ``moved`` has the provider's id of every movement of this money: more than one is too many.
+    """
 
     meaning: Meaning
     provider_id: str = ""
     code: str = ""
     message: str = ""
     review: Review = Review.NONE
+    moved: frozenset[str] = frozenset()
 
 
 def fold(facts: Iterable[Fact], *, amount: int, currency: str) -> Verdict:
@@ -92,9 +96,8 @@ def fold(facts: Iterable[Fact], *, amount: int, currency: str) -> Verdict:
     strange = {fact for fact in known if _is_strange(fact, amount, currency)}
     review = _review(strange, ours)
     if ours:
-        return Verdict(
-            Meaning.SUCCEEDED, provider_id=min(f.provider_id for f in ours), review=review
-        )
+        ids = frozenset(fact.provider_id for fact in ours)
+        return Verdict(Meaning.SUCCEEDED, provider_id=min(ids), review=review, moved=ids)
     if moved:
         # Money moved, but not what we asked for: never posted, never called failed.
         return Verdict(Meaning.UNKNOWN, review=review)

@@ -5,7 +5,12 @@ from typing import Any
 
 from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
-from payments import fact_invariants, money_invariants, transaction_invariants
+from payments import (
+    fact_invariants,
+    money_invariants,
+    surplus_invariants,
+    transaction_invariants,
+)
 from payments.grants import GRANTS, OPERATOR_GRANTS
 from payments.states import MOVES, REFUND_MOVES
 
@@ -171,6 +176,7 @@ INVARIANTS: list[Invariant] = [
     *PARENTS,
     *fact_invariants.INVARIANTS,
     *money_invariants.INVARIANTS,
+    *surplus_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,
     triggers_in_force("payments", GUARDS),
     rights_as_listed("payments", GRANTS, OPERATOR_GRANTS),

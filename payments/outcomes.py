@@ -40,6 +40,8 @@ def apply(case: Case, changes: Changes, cause: Cause) -> Verdict:
     elif operation.state == OperationState.OPEN and cause.name != NOTICE:
         # A notice says nothing of a call that may just be on its way.
         _note_doubt(operation.refund or case.payment, changes, verdict)
+    if verdict.meaning is Meaning.SUCCEEDED:
+        _book_surplus(case, changes, verdict)
     if verdict.review and not is_over(case):
         review(case.payment, changes, verdict.review)
     return verdict
@@ -54,6 +56,17 @@ def _succeeded(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> 
         _confirm_refund(case.payment, case.operation.refund, changes, cause)
     case.operation.recheck_at = None
     _settle(case.operation, OperationState.SUCCEEDED, verdict, changes)
+
+
+def _book_surplus(case: Case, changes: Changes, verdict: Verdict) -> None:
+    """Book what moved besides the one movement that we asked for; each once, however often told."""
+    payment, operation = case.payment, case.operation
+    if not operation.provider_id:
+        return
+    for provider_id in sorted(verdict.moved - {operation.provider_id, ""}):
+        posting = bookkeeping.moved_again(payment, operation, provider_id)
+        name = "refund.succeeded_again" if operation.refund else "payment.captured_again"
+        changes.book_and_tell(posting, name, payment, operation.refund)
 
 
 def _failed(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:

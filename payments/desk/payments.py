@@ -173,7 +173,7 @@ class PaymentPages(Statused):
             trail.messages(messages, timezone.now()),
             trail.notices(operation__in=ids),
             *(more(row, ids) for more in MORE),
-            trail.books(sources),
+            trail.books([*sources, *trail.surplus(ids)]),
             events(sources),
             acts_on([row.id, *ids, *(message.id for message in messages)]),
         ]
@@ -202,7 +202,7 @@ class RefundPages(Statused):
             trail.history(refund=row),
             trail.messages(messages_of(ids), timezone.now()),
             trail.notices(operation__in=ids),
-            trail.books([row.id]),
+            trail.books([row.id, *trail.surplus(ids)]),
             events([row.id]),
         ]
 

@@ -10,6 +10,7 @@ from core.desk.pages import ROWS_MAX, Section, section
 from ledger.models import Transfer
 from outbox.models import Message, State
 from payments import bookkeeping
+from payments.facts import Said
 from payments.models import Attempt, Notice, Operation, StatusChange
 
 STATE_TONES = {
@@ -47,6 +48,8 @@ _BOOKED = (
     bookkeeping.REFUND_ASKED,
     bookkeeping.REFUND_CONFIRMED,
     bookkeeping.REFUND_FAILED,
+    bookkeeping.CAPTURED_AGAIN,
+    bookkeeping.REFUNDED_AGAIN,
 )
 
 
@@ -185,8 +188,19 @@ def cause(name: str, key: UUID, text: Any) -> Any:
     return words.link(_CAUSES.get(name, ""), key, text)
 
 
+def surplus(operation_ids: Iterable[UUID]) -> list[UUID]:
+    """Return the ids under which more would be booked than was asked of these operations."""
+    wanted = list(operation_ids)
+    told = set[tuple[UUID, str]]()
+    for facts in (Attempt.objects, Notice.objects):
+        said = facts.filter(operation__in=wanted, outcome=Said.SUCCEEDED.value)
+        pairs = said.values_list("operation_id", "provider_id").distinct()
+        told.update(pairs[: ROWS_MAX + 1])
+    return [bookkeeping.surplus_id(*one) for one in sorted(told)]
+
+
 def books(sources: Iterable[UUID]) -> Section:
-    """Return the ledger lines of these payments and refunds, in the order they were written."""
+    """Return the ledger lines of these payments, refunds and surpluses, as they were written."""
     found = (
         Transfer.objects.filter(
             transaction__kind__in=_BOOKED, transaction__source_id__in=list(sources)

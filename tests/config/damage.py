@@ -3,7 +3,7 @@
 A value is the SQL that does the damage, and the other invariants that the same damage breaks.
 """
 
-from tests.config.damage_to_money import OF_MONEY, OF_TRANSACTIONS
+from tests.config.damage_to_money import OF_MONEY, OF_SURPLUS, OF_TRANSACTIONS
 from tests.config.damage_to_payments import OF_FACTS, OF_HISTORY
 from tests.config.damage_to_rooms import OF_CORE, OF_OUTBOX, OF_WEBHOOKS
 from tests.config.planting import Damage
@@ -15,5 +15,6 @@ ALL: dict[str, list[Damage]] = {
     **OF_HISTORY,
     **OF_FACTS,
     **OF_MONEY,
+    **OF_SURPLUS,
     **OF_TRANSACTIONS,
 }

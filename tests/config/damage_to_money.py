@@ -101,8 +101,12 @@ OF_MONEY = {
         )
     ],
     "payments-booked-to-their-parties": [
-        Damage(f"UPDATE ledger_account SET owner = 'another' WHERE code = '{code}'")
-        for code in ("merchant_payable", "gateway_receivable", "refunds_clearing")
+        Damage(f"UPDATE ledger_account SET owner = 'another' WHERE code = '{code}'", also)
+        for code, also in (
+            ("merchant_payable", ()),
+            ("gateway_receivable", ("payments-surplus-was-told",)),
+            ("refunds_clearing", ()),
+        )
     ],
     "payments-books-know-their-source": [
         Damage(
@@ -115,6 +119,21 @@ OF_MONEY = {
             copy("ledger_transaction", "true", source_id="gen_random_uuid()"),
             ("ledger-headers-have-transfers",),
         ),
+    ],
+}
+_SURPLUS = first("ledger_transaction", "kind = 'surplus.captured'")
+OF_SURPLUS = {
+    "payments-surplus-was-told": [
+        Damage(f"UPDATE ledger_transfer SET amount = amount + 1 WHERE transaction_id = {_SURPLUS}"),
+        Damage(
+            f"""
+            UPDATE ledger_transaction SET source_id = gen_random_uuid() WHERE id = {_SURPLUS}
+            """,
+            ("payments-at-rest-surplus-is-booked",),
+        ),
+    ],
+    "payments-at-rest-surplus-is-booked": [
+        Damage(f"UPDATE ledger_transaction SET kind = 'other' WHERE id = {_SURPLUS}")
     ],
 }
 OF_TRANSACTIONS = {

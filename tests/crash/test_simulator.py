@@ -80,6 +80,8 @@ def test_what_nobody_can_judge_calls_for_a_person_and_is_booked_once(begin):
     twice = [one for one, times in simulated.theirs(stack).items() if times == 2]
     assert set(booked) == set(simulated.theirs(stack))
     assert len(twice) == 1
+    # What moved a second time is in suspense.
+    simulated.check_owed(stack)
 
 
 def test_a_failed_payment_that_is_captured_days_later_is_booked_and_told(begin):
