@@ -22,6 +22,7 @@ from django.db.transaction import Atomic, atomic, on_commit
 from psycopg2.extras import execute_values
 
 from core.meanings import carry_out, meaning_of, on_sqlite
+from core.prepared import Prepared
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -122,11 +123,20 @@ def outside_transaction(func: Callable[P, R]) -> Callable[P, R]:
 
 def rows(sql: str, params: Any = None) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows."""
-    if on_sqlite() and (meaning := meaning_of(sql)):
-        return carry_out(meaning, params)
+    if on_sqlite():
+        if meaning := meaning_of(sql):
+            return carry_out(meaning, params)
+    elif isinstance(sql, Prepared):
+        return sql.run(connection(), params)[0]
     with connection().cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall() if cursor.description else []
+
+
+def named_row(statement: Prepared, params: Any) -> dict[str, Any]:
+    """Run a statement that returns exactly one row, and return that by column name."""
+    (found,), columns = statement.run(connection(), params)
+    return {column.name: value for column, value in zip(columns, found, strict=True)}
 
 
 NOW = "SELECT now()"

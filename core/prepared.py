@@ -8,12 +8,13 @@ with the plain statement.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, Self
 from weakref import WeakKeyDictionary, WeakSet
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from core.logging import get_logger
@@ -29,29 +30,40 @@ _prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 _pooled: WeakSet[Any] = WeakSet()
 
 
-class Prepared:
-    """One statement with ``%(name)s`` placeholders, whose types the server works out."""
+class Prepared(str):
+    """One statement with ``%(name)s`` placeholders, whose types the server works out.
 
-    def __init__(self, name: str, sql: str) -> None:
+    It is its own plain text. ``core.db.rows`` runs it prepared.
+    """
+
+    __slots__ = ("_execute", "_prepare", "name")
+    name: str
+    _prepare: str
+    _execute: str
+
+    def __new__(cls, name: str, sql: str) -> Self:
+        """Name a statement."""
+        self = super().__new__(cls, sql)
         places: dict[str, int] = {}
         for parameter in _PLACEHOLDER.findall(sql):
             places.setdefault(parameter, len(places) + 1)
         numbered = _PLACEHOLDER.sub(lambda found: f"${places[found[1]]}", sql)
         # A pooled connection may hold the statement of an older release.
         self.name = f"{name}_{sha256(sql.encode()).hexdigest()[:12]}"
-        self.plain = sql
         self._prepare = f"PREPARE {self.name} AS {numbered.replace('%%', '%')}"
-        self._execute = f"EXECUTE {self.name} ({', '.join(f'%({one})s' for one in places)})"
+        values = ", ".join(f"%({one})s" for one in places)
+        self._execute = f"EXECUTE {self.name} ({values})" if places else f"EXECUTE {self.name}"
+        return self
 
-    def row(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Run the statement, which returns exactly one row, and return that by column name."""
+    def run(
+        self, connection: BaseDatabaseWrapper, params: Mapping[str, Any] | None
+    ) -> tuple[list[tuple[Any, ...]], Sequence[Any]]:
+        """Run the statement; return its rows, and the description of its columns."""
         with connection.cursor() as cursor:
-            self._run(cursor, params)
-            (found,) = cursor.fetchall()
-            names = [column.name for column in cursor.description]
-            return dict(zip(names, found, strict=True))
+            self._send(connection, cursor, params)
+            return cursor.fetchall() if cursor.description else [], cursor.description
 
-    def _run(self, cursor: CursorWrapper, params: Mapping[str, Any]) -> None:
+    def _send(self, connection: BaseDatabaseWrapper, cursor: CursorWrapper, params: Any) -> None:
         driver = connection.connection
         if driver not in _pooled:
             try:
@@ -60,16 +72,13 @@ class Prepared:
                     _prepared[driver].add(self.name)
                 cursor.execute(self._execute, params)
             except DatabaseError as error:
-                if not _is_pooled(error):
+                if getattr(error.__cause__, "pgcode", None) not in _POOLED:
                     raise
+                # The connection is not ours alone.
                 _pooled.add(driver)
                 log.info("prepared.pooled", statement=self.name)
+                if connection.in_atomic_block:
+                    raise  # of this transaction nothing is left
             else:
                 return
-        cursor.execute(self.plain, params)
-
-
-def _is_pooled(error: DatabaseError) -> bool:
-    """Tell whether the connection is not ours alone; inside a transaction nothing could go on."""
-    code = getattr(error.__cause__, "pgcode", None)
-    return code in _POOLED and not connection.in_atomic_block
+        cursor.execute(str(self), params)

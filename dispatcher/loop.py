@@ -40,6 +40,7 @@ class Loop:
         self._floors: dict[str, datetime] = {}
         self._next_full_poll = 0.0
         self._idle = IDLE_SECONDS_MIN
+        self._hinted: list[str] = []
         self._window = Window()
         self._alone_first = True
         # Lanes by their last job, and by their last lone message, the latest last.
@@ -72,11 +73,12 @@ class Loop:
         if self.breaker.is_open:
             self._stopping.wait(IDLE_SECONDS_MIN * 5)
             return
+        was_hinted = bool(self._hinted)
         jobs = self._claim()
         if jobs:
             self._hand_over(jobs)
             self._idle = IDLE_SECONDS_MIN
-        else:
+        elif not was_hinted:
             self._wait()
 
     def _probe_if_due(self) -> None:
@@ -95,10 +97,12 @@ class Loop:
             return
         if len(self._floors) < LANES_MAX:
             self._floors.setdefault(hint, NO_FLOOR)
+        self._hinted = [hint]
         self._idle = IDLE_SECONDS_MIN
 
     def _claim(self) -> list[Job]:
-        lanes = self._due_lanes()
+        # A hint says where work is. The next time every lane is looked at, whatever is hinted then.
+        lanes, self._hinted = self._hinted or self._due_lanes(), []
         if not lanes and not self.housekeeping.has_alone:
             return []
         self._window.look(leasing.in_flight(settings.DISPATCH_LEASE))

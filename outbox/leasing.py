@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError
 
 from core.db import rows, transaction
+from core.prepared import Prepared
 from outbox.handling import Ticket
 from outbox.poison import IS_POISON
 from outbox.unhurried import UNHURRIED
@@ -21,13 +22,18 @@ from outbox.unhurried import UNHURRIED
 # margin covers transactions that commit later than rows with a younger due time.
 FLOOR_MARGIN = timedelta(seconds=10)
 
-_DUE_LANES = """
+# A subquery for each lane, which the planner cannot turn into a join that reads every lane.
+_DUE_LANES = Prepared(
+    "due_lanes",
+    """
     SELECT l.lane FROM unnest(%(lanes)s::text[], %(floors)s::timestamptz[]) AS l(lane, floor)
-    WHERE EXISTS (
-        SELECT FROM outbox_message m
+    WHERE (
+        SELECT true FROM outbox_message m
         WHERE m.state = 0 AND m.lane = l.lane
-          AND m.available_at >= l.floor AND m.available_at <= now())
-"""
+          AND m.available_at >= l.floor AND m.available_at <= now()
+        LIMIT 1)
+""",
+)
 
 # A loose index scan: one probe for each lane that has a pending row, however many rows it has.
 _ALL_LANES = """
@@ -42,7 +48,9 @@ _ALL_LANES = """
 
 # MATERIALIZED, or the planner may lock more rows than the limit. NO KEY UPDATE does not collide
 # with foreign key checks.
-_CLAIM = f"""
+_CLAIM = Prepared(
+    "claim",
+    f"""
     WITH due AS MATERIALIZED (
         SELECT id FROM outbox_message
         WHERE state = 0 AND lane = %(lane)s AND NOT alone
@@ -52,11 +60,12 @@ _CLAIM = f"""
     numbered AS (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM due)
     UPDATE outbox_message m
     SET state = 1, epoch = m.epoch + 1, started_at = NULL, worker = '',
-        lease_until = now() + %(lease)s,
+        lease_until = now() + %(lease)s::interval,
         job = (%(jobs)s::uuid[])[1 + numbered.place / %(size)s]
     FROM numbered WHERE {UNHURRIED} AND m.id = numbered.id
     RETURNING m.job, m.id, m.epoch, m.available_at, now()
-"""  # noqa: S608 - our own constant
+""",  # noqa: S608 - our own constant
+)
 
 _CLAIM_ALONE = f"""
     WITH due AS MATERIALIZED (
@@ -68,7 +77,7 @@ _CLAIM_ALONE = f"""
         FOR NO KEY UPDATE SKIP LOCKED)
     UPDATE outbox_message m
     SET state = 1, epoch = m.epoch + 1, started_at = NULL, worker = '',
-        lease_until = now() + %(lease)s, job = %(job)s
+        lease_until = now() + %(lease)s::interval, job = %(job)s
     FROM due WHERE {UNHURRIED} AND m.id = due.id
     RETURNING m.lane, m.id, m.epoch, m.job, now()
 """  # noqa: S608 - our own constant
@@ -81,16 +90,20 @@ _GIVE_BACK = """
     RETURNING m.id
 """
 
-_IN_FLIGHT = """
+_IN_FLIGHT = Prepared(
+    "in_flight",
+    """
     SELECT lane, job, alone, unstarted, claimed_at,
            coalesce(extract(epoch FROM now() - claimed_at), 0)::float8,
            coalesce(extract(epoch FROM now() - began_at), 0)::float8
     FROM (
         SELECT lane, job, bool_or(alone) AS alone, min(started_at) AS began_at,
                count(*) FILTER (WHERE started_at IS NULL) AS unstarted,
-               max(lease_until) FILTER (WHERE started_at IS NULL) - %(lease)s AS claimed_at
+               max(lease_until) FILTER (WHERE started_at IS NULL)
+                   - %(lease)s::interval AS claimed_at
         FROM outbox_message WHERE state = 1 GROUP BY lane, job) AS flight
-"""
+""",
+)
 
 _EXPIRE_UNSTARTED = """
     UPDATE outbox_message SET lease_until = now()

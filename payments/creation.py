@@ -15,6 +15,7 @@ from django.http import HttpResponse
 from rest_framework.exceptions import AuthenticationFailed
 
 from core import auth, idempotency
+from core.db import named_row
 from core.ids import uuid7
 from core.logging import bind
 from core.meanings import on_sqlite
@@ -128,8 +129,8 @@ def _write(payment: Payment, posting: books.Posting, params: dict[str, Any]) -> 
     if on_sqlite():
         return portable.create(payment, posting, params)
     if ledger_sql.is_simple(posting):
-        return _CREATE_SIMPLE.row(params | ledger_sql.params_of_one(posting))
-    return _CREATE_ANY.row(params | ledger_sql.params(posting))
+        return named_row(_CREATE_SIMPLE, params | ledger_sql.params_of_one(posting))
+    return named_row(_CREATE_ANY, params | ledger_sql.params(posting))
 
 
 def _check_key(key_digest: str, *, as_remembered: bool | None) -> None:

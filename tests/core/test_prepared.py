@@ -4,7 +4,7 @@ import pytest
 from django.db import DatabaseError, connection
 from django.db.transaction import set_rollback
 
-from core.db import rows, transaction
+from core.db import named_row, rows, transaction
 from core.prepared import Prepared
 
 SUM = Prepared("sum", "SELECT %(left)s::int + %(right)s AS sum, %(left)s::text || '%%' AS text")
@@ -20,21 +20,21 @@ def _new_connection(committed_db):
 
 
 def test_a_row_comes_back_by_name():
-    assert SUM.row({"left": 40, "right": 2}) == {"sum": 42, "text": "40%"}
+    assert named_row(SUM, {"left": 40, "right": 2}) == {"sum": 42, "text": "40%"}
 
 
 def test_a_connection_prepares_it_once():
     for number in range(3):
-        SUM.row({"left": number, "right": 1})
+        named_row(SUM, {"left": number, "right": 1})
 
     assert names() == [SUM.name]
 
 
 def test_a_new_connection_prepares_it_anew():
-    SUM.row({"left": 1, "right": 1})
+    named_row(SUM, {"left": 1, "right": 1})
     connection.close()
 
-    assert SUM.row({"left": 1, "right": 1})["sum"] == 2
+    assert named_row(SUM, {"left": 1, "right": 1})["sum"] == 2
     assert names() == [SUM.name]
 
 
@@ -43,27 +43,27 @@ def test_another_text_has_another_name():
 
 
 def test_a_pooler_that_changed_the_server_connection_costs_no_answer():
-    SUM.row({"left": 1, "right": 1})
+    named_row(SUM, {"left": 1, "right": 1})
     rows("DEALLOCATE ALL")
 
-    assert SUM.row({"left": 2, "right": 2})["sum"] == 4
-    assert SUM.row({"left": 3, "right": 3})["sum"] == 6
+    assert named_row(SUM, {"left": 2, "right": 2})["sum"] == 4
+    assert named_row(SUM, {"left": 3, "right": 3})["sum"] == 6
     assert names() == []
 
 
 def test_a_pooler_whose_server_connection_has_it_costs_no_answer():
     rows(f"PREPARE {SUM.name} AS SELECT 'something else'")
 
-    assert SUM.row({"left": 2, "right": 2})["sum"] == 4
+    assert named_row(SUM, {"left": 2, "right": 2})["sum"] == 4
 
 
 def test_inside_a_transaction_a_pooler_is_an_error_and_not_half_a_transaction():
-    SUM.row({"left": 1, "right": 1})
+    named_row(SUM, {"left": 1, "right": 1})
 
     with transaction():
         rows("DEALLOCATE ALL")
         with pytest.raises(DatabaseError, match="does not exist"):
-            SUM.row({"left": 1, "right": 1})
+            named_row(SUM, {"left": 1, "right": 1})
         set_rollback(True)
 
 
@@ -71,7 +71,7 @@ def test_an_error_of_the_statement_itself_is_raised_once():
     divide = Prepared("divide", "SELECT 1 / %(by)s::int AS result")
 
     with pytest.raises(DatabaseError, match="division by zero"):
-        divide.row({"by": 0})
+        named_row(divide, {"by": 0})
 
-    assert divide.row({"by": 1}) == {"result": 1}
+    assert named_row(divide, {"by": 1}) == {"result": 1}
     assert names() == [divide.name]

@@ -8,13 +8,15 @@ from time import monotonic, sleep
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from config.celery import app
 from core.db import rows
 from core.metrics import BREAKER_OPEN
 from dispatcher.loop import LANES_MAX, Loop
 from dispatcher.publishing import BrokerAway, Publisher
-from outbox import waking
+from outbox import leasing, waking
 from outbox.handling import Ticket
 from outbox.leasing import Job
 from tests.dispatcher.driving import queued, tick
@@ -119,6 +121,29 @@ class TestAHint:
 
         hints = [hint.decode() for hint in broker.lrange(waking.HINTS, 0, -1)]
         assert sorted(hints) == ["charge:new", "refund:new"]
+
+    def test_has_its_lane_claimed_without_a_look_at_the_others(self, loop, broker):
+        broker.lpush(waking.HINTS, "refund:new")
+        tick(loop)
+        plant(1, lane="refund:new")
+
+        with CaptureQueriesContext(connection) as captured:
+            tick(loop)
+
+        assert [lane for lane, _ in queued(broker)] == ["refund:new"]
+        assert not [query for query in captured if leasing._DUE_LANES.name in query["sql"]]
+
+    def test_keeps_no_other_lane_waiting_however_many_come(self, loop, broker):
+        broker.lpush(waking.HINTS, "charge:new")
+        tick(loop)
+        plant(1, lane="charge:other")
+        loop._next_full_poll = 0.0
+
+        for _ in range(6):
+            broker.lpush(waking.HINTS, "charge:new")
+            tick(loop)
+
+        assert [lane for lane, _ in queued(broker)] == ["charge:other"]
 
     def test_is_dropped_without_a_broker(self, settings, monkeypatch):
         monkeypatch.setattr(waking, "_quiet_until", 0.0)
@@ -235,6 +260,6 @@ def test_hints_cannot_fill_the_memory(loop, broker):
     for number in range(LANES_MAX + 5):
         broker.lpush(waking.HINTS, f"charge:{number}")
 
-    tick(loop, LANES_MAX + 5)
+    tick(loop, 2 * (LANES_MAX + 5))
 
     assert len(loop._floors) == LANES_MAX

@@ -20,7 +20,8 @@ PIECES = {
     *(("ledger.sql", name) for name in ("ASKED", "INSERT_ACCOUNTS", "INSERT_TRANSACTIONS")),
     *(("ledger.sql", name) for name in ("INSERT_TRANSFERS", "INSERT_MIRRORS", "POST")),
     *((module, "INSERT_MESSAGE") for module in ("outbox.staging", "payments.creation")),
-    *(("payments.creation", "_CREATE"), ("payments.sampling", "_UNKNOWN")),
+    ("payments.sampling", "_UNKNOWN"),
+    *(("payments.creation", name) for name in ("_CREATE", "_CREATE_ANY", "_CREATE_SIMPLE")),
 }
 SKIPPED = re.compile(r"migrations|management|invariants")
 
