@@ -54,6 +54,9 @@ def _callers() -> ThreadPoolExecutor:
 
 def run(lane: str, tickets: Sequence[Ticket], worker: str) -> None:
     """Carry out the messages of a job; those no longer startable are dropped and counted."""
+    tickets = _run_what_the_lane_says(lane, tickets, worker)
+    if not tickets:
+        return
     by_id = {ticket.id: ticket for ticket in tickets}
     found = delivery.peek(tickets)
     _count_stale(len(tickets) - len(found), lane)
@@ -74,16 +77,32 @@ def run(lane: str, tickets: Sequence[Ticket], worker: str) -> None:
         if isinstance(handler, CallingHandler):
             Run(handler, worker, lane).go(mine)
         else:
-            _run_locally(handler, [ticket for ticket, _ in mine], worker, lane)
+            started = _run_locally(handler, [ticket for ticket, _ in mine], worker)
+            _count_stale(len(mine) - len(started), lane)
 
 
-def _run_locally(handler: Handler, tickets: Sequence[Ticket], worker: str, lane: str) -> None:
+def _run_what_the_lane_says(lane: str, tickets: Sequence[Ticket], worker: str) -> Sequence[Ticket]:
+    """Carry out local work at once, and return what must be looked at first.
+
+    A lane is nearly always named after the kind of its messages.
+    """
+    handler = ROUTES.get(lane.partition(":")[0])
+    if handler is None or isinstance(handler, CallingHandler):
+        return tickets
+    started = _run_locally(handler, tickets, worker)
+    return [ticket for ticket in tickets if ticket not in started]
+
+
+def _run_locally(handler: Handler, tickets: Sequence[Ticket], worker: str) -> set[Ticket]:
+    """Start and settle what is this handler's, and return what was started."""
     lease_end = _lease_end()
-    started = delivery.start_locally(tickets, worker=worker, lease=settings.RUN_LEASE)
-    _count_stale(len(tickets) - len(started), lane)
+    started = delivery.start_locally(
+        tickets, kinds=handler.kinds, worker=worker, lease=settings.RUN_LEASE
+    )
     for first in range(0, len(started), SETTLE_GROUP_MAX):
         group = started[first : first + SETTLE_GROUP_MAX]
         endings.settle(handler, [(message, None) for message in group], lease_end)
+    return {message.ticket for message in started}
 
 
 def _count_stale(count: int, lane: str) -> None:

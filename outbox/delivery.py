@@ -1,6 +1,6 @@
 """The worker's side of a message: win its start, and complete it with its effects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,7 +27,7 @@ _START = """
     RETURNING m.id, m.epoch, m.kind, m.lane, m.subject_id, m.starts, m.failures,
               m.max_attempts, m.trace
 """
-_START_LOCALLY = _START.replace("WHERE", f"WHERE {UNHURRIED} AND")
+_START_LOCALLY = _START.replace("WHERE", f"WHERE {UNHURRIED} AND m.kind = ANY(%(kinds)s) AND")
 
 _OURS = """
     SELECT m.id FROM outbox_message m
@@ -93,9 +93,11 @@ def start(tickets: Sequence[Ticket], *, worker: str, lease: timedelta) -> list[S
     return [Started(*row) for row in rows(_START, params)]
 
 
-def start_locally(tickets: Sequence[Ticket], *, worker: str, lease: timedelta) -> list[Started]:
-    """Win starts as ``start`` does, and commit: nobody outside will hear of this work."""
-    params = {**_arrays(tickets), "worker": worker, "lease": lease}
+def start_locally(
+    tickets: Sequence[Ticket], *, kinds: Collection[str], worker: str, lease: timedelta
+) -> list[Started]:
+    """Win starts of these kinds as ``start`` does, and commit: nobody outside will hear of them."""
+    params = {**_arrays(tickets), "kinds": list(kinds), "worker": worker, "lease": lease}
     return [Started(*row) for row in rows(_START_LOCALLY, params)]
 
 

@@ -48,13 +48,21 @@ def peek(*, ids: Sequence[UUID], epochs: Sequence[int]) -> Rows:
 
 
 @means(_START, _START_LOCALLY)
-def start(*, ids: Sequence[UUID], epochs: Sequence[int], worker: str, lease: timedelta) -> Rows:
-    """Start what was claimed and not started."""
+def start(
+    *,
+    ids: Sequence[UUID],
+    epochs: Sequence[int],
+    worker: str,
+    lease: timedelta,
+    kinds: Sequence[str] | None = None,
+) -> Rows:
+    """Start what was claimed and not started, if it is of these kinds."""
+    as_read = CLAIMED if kinds is None else CLAIMED & Q(kind__in=kinds)
     with savepoint():
         now = time()
         columns = {"started_at": now, "worker": worker, "lease_until": now + lease}
         pairs = zip(ids, epochs, strict=True)
-        won = [one for (one,) in write_all(pairs, CLAIMED, starts=F("starts") + 1, **columns)]
+        won = [one for (one,) in write_all(pairs, as_read, starts=F("starts") + 1, **columns)]
         return list(Message.objects.filter(id__in=won).values_list(*STARTED))
 
 

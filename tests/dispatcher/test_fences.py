@@ -170,6 +170,23 @@ def test_a_message_of_unknown_kind_is_given_back(settings):
     assert wait > timedelta(0)
 
 
+@pytest.mark.parametrize("lane", ["apply:mock", "charge:mock", "unheard:of", ""])
+def test_a_lane_says_nothing_about_what_a_message_is(settings, lane):
+    gateway = reciting(settings, succeeded("ch_1", 1_000, "INR"))
+    shop = a_shop()
+    payment, unknown = shop.accepted(), shop.accepted()
+    rows("UPDATE outbox_message SET lane = %s", [lane])
+    subject = charge_of(unknown).id
+    rows("UPDATE outbox_message SET kind = 'capture' WHERE subject_id = %s", [subject])
+
+    run_due()
+
+    payment.refresh_from_db()
+    assert payment.status == "SUCCESS"
+    assert len(gateway.requests) == 1
+    assert messages(subject, "state", "starts") == [(0, 0)]
+
+
 def test_one_bad_message_does_not_spoil_its_neighbours(settings):
     shop = a_shop()
     payments = [shop.accepted() for _ in range(3)]

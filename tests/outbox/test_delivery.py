@@ -42,12 +42,21 @@ class TestAStart:
         tickets = claim()
         lease = timedelta(seconds=20)
 
-        won = delivery.start_locally(tickets, worker="host:7", lease=lease)
+        won = delivery.start_locally(tickets, kinds=["charge"], worker="host:7", lease=lease)
 
         assert {message.ticket for message in won} == set(tickets)
         assert states("starts", "worker") == [(1, "host:7")] * 2
-        assert delivery.start_locally(tickets, worker="host:8", lease=lease) == []
+        assert delivery.start_locally(tickets, kinds=["charge"], worker="host:8", lease=lease) == []
         assert start(*tickets) == []
+
+    def test_of_local_work_leaves_other_kinds_alone(self):
+        plant()
+        lease = timedelta(seconds=20)
+
+        won = delivery.start_locally(claim(), kinds=["apply"], worker="host:7", lease=lease)
+
+        assert won == []
+        assert states("state", "starts", "worker") == [(1, 0, "")]
 
     def test_of_another_epoch_is_stale(self):
         plant()

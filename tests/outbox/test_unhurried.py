@@ -28,7 +28,10 @@ def _hurried(committed_db):
 
 @pytest.mark.parametrize(
     "act",
-    [claim, lambda: delivery.start_locally(claim(), worker="host:1", lease=LEASE)],
+    [
+        claim,
+        lambda: delivery.start_locally(claim(), kinds=["charge"], worker="host:1", lease=LEASE),
+    ],
     ids=["claim", "local start"],
 )
 def test_only_its_own_transaction_does_not_wait(act):
@@ -43,7 +46,7 @@ def test_only_its_own_transaction_does_not_wait(act):
 def test_it_is_there_for_everybody_at_once(committed_db):
     plant()
     (ticket,) = claim()
-    delivery.start_locally([ticket], worker="host:1", lease=LEASE)
+    delivery.start_locally([ticket], kinds=["charge"], worker="host:1", lease=LEASE)
 
     with closing(committed_db.connect()) as other, other.cursor() as cursor:
         cursor.execute("SELECT epoch, worker FROM outbox_message")
