@@ -5,29 +5,38 @@ from datetime import timedelta
 from uuid import UUID
 
 from core.db import needs_transaction, rows, rows_of_values
+from core.prepared import Prepared
 from outbox.handling import Again, Completion, Done, Started, Ticket
 from outbox.unhurried import UNHURRIED
 
 ERROR_LENGTH_MAX = 2000
 
-_PEEK = """
+_PEEK = Prepared(
+    "peek",
+    """
     SELECT m.id, m.kind, m.subject_id
     FROM outbox_message m
     JOIN unnest(%(ids)s::uuid[], %(epochs)s::int[]) AS t(id, epoch) USING (id, epoch)
     WHERE m.state = 1 AND m.started_at IS NULL
     ORDER BY m.id
-"""
+""",
+)
 
-_START = """
+_START = Prepared(
+    "start",
+    """
     UPDATE outbox_message m
     SET started_at = now(), worker = %(worker)s, starts = m.starts + 1,
-        lease_until = now() + %(lease)s
+        lease_until = now() + %(lease)s::interval
     FROM unnest(%(ids)s::uuid[], %(epochs)s::int[]) AS t(id, epoch)
     WHERE m.id = t.id AND m.epoch = t.epoch AND m.state = 1 AND m.started_at IS NULL
     RETURNING m.id, m.epoch, m.kind, m.lane, m.subject_id, m.starts, m.failures,
               m.max_attempts, m.trace
-"""
-_START_LOCALLY = _START.replace("WHERE", f"WHERE {UNHURRIED} AND m.kind = ANY(%(kinds)s) AND")
+""",
+)
+_START_LOCALLY = Prepared(
+    "start_locally", _START.replace("WHERE", f"WHERE {UNHURRIED} AND m.kind = ANY(%(kinds)s) AND")
+)
 
 _OURS = """
     SELECT m.id FROM outbox_message m
