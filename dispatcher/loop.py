@@ -102,10 +102,15 @@ class Loop:
 
     def _claim(self) -> list[Job]:
         # A hint says where work is. The next time every lane is looked at, whatever is hinted then.
-        lanes, self._hinted = self._hinted or self._due_lanes(), []
-        if not lanes and not self.housekeeping.has_alone:
+        hinted, self._hinted = self._hinted, []
+        lanes = hinted or self._due_lanes()
+        has_work = bool(lanes) or self.housekeeping.has_alone
+        # After a burst the look is taken at leisure, so that the next one need not wait for it.
+        # What another dispatcher has handed over meanwhile is seen right after.
+        if not (self._window.is_empty and (hinted or not has_work)):
+            self._window.look(leasing.in_flight(settings.DISPATCH_LEASE))
+        if not has_work:
             return []
-        self._window.look(leasing.in_flight(settings.DISPATCH_LEASE))
         # By turns, or one kind could keep the other from a slow lane's only slot for ever.
         self._alone_first = not self._alone_first
         steps: list[Callable[[], list[Job]]] = [self._claim_alone, partial(self._claim_due, lanes)]

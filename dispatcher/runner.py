@@ -24,7 +24,7 @@ from core.metrics import STALE_DELIVERIES
 from dispatcher import endings
 from dispatcher.database import TROUBLE, is_in_the_way, wait_briefly_for_locks
 from dispatcher.endings import Answered
-from dispatcher.routes import ROUTES
+from dispatcher.routes import ROUTES, is_local
 from outbox import delivery, leasing
 from outbox.handling import (
     Again,
@@ -86,10 +86,10 @@ def _run_what_the_lane_says(lane: str, tickets: Sequence[Ticket], worker: str) -
 
     A lane is nearly always named after the kind of its messages.
     """
-    handler = ROUTES.get(lane.partition(":")[0])
-    if handler is None or isinstance(handler, CallingHandler):
+    kind = lane.partition(":")[0]
+    if not is_local(kind):
         return tickets
-    started = _run_locally(handler, tickets, worker)
+    started = _run_locally(ROUTES[kind], tickets, worker)
     return [ticket for ticket in tickets if ticket not in started]
 
 

@@ -56,6 +56,11 @@ class Window:
         self._waiting, self._flights = waiting, flights
         self._jobs = [(flight.lane, flight.alone) for flight in flights]
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing was in flight at the last look, and nothing was claimed since."""
+        return not self._jobs
+
     def book(self, job: Job, *, alone: bool = False) -> None:
         """Count a job that was claimed since the last look."""
         lease_end = time.monotonic() + settings.DISPATCH_LEASE.total_seconds()

@@ -106,6 +106,12 @@ class TestABrokerThatForgot:
         assert states("lost", "failures", "starts") == [(1, 0, 0)] * 2
 
 
+def asked_in_a_tick(loop: Loop) -> str:
+    with CaptureQueriesContext(connection) as captured:
+        tick(loop)
+    return " ".join(query["sql"] for query in captured)
+
+
 class TestAHint:
     def test_wakes_for_its_lane(self, loop, monkeypatch):
         monkeypatch.setattr(waking, "_quiet_until", 0.0)
@@ -127,11 +133,33 @@ class TestAHint:
         tick(loop)
         plant(1, lane="refund:new")
 
-        with CaptureQueriesContext(connection) as captured:
-            tick(loop)
+        asked = asked_in_a_tick(loop)
 
         assert [lane for lane, _ in queued(broker)] == ["refund:new"]
-        assert not [query for query in captured if leasing._DUE_LANES.name in query["sql"]]
+        assert leasing._CLAIM.name in asked
+        assert leasing._DUE_LANES.name not in asked
+
+    def test_is_followed_without_a_look_at_the_flight_only_while_nothing_flies(self, loop, broker):
+        plant(1)
+        tick(loop)
+        during = self.hinted(loop, broker)
+        rows("UPDATE outbox_message SET state = 8, finished_at = now()")
+        tick(loop, 2)
+
+        after = self.hinted(loop, broker)
+
+        assert leasing._IN_FLIGHT.name in during
+        assert leasing._CLAIM.name in after
+        assert leasing._IN_FLIGHT.name not in after
+        assert leasing._IN_FLIGHT.name in asked_in_a_tick(loop)
+
+    def hinted(self, loop, broker) -> str:
+        """Hint of a message, and return what is asked when the hint is followed."""
+        broker.lpush(waking.HINTS, "refund:new")
+        while not loop._hinted:
+            tick(loop)
+        plant(1, lane="refund:new")
+        return asked_in_a_tick(loop)
 
     def test_keeps_no_other_lane_waiting_however_many_come(self, loop, broker):
         broker.lpush(waking.HINTS, "charge:new")
