@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 
+import config.urls  # noqa: F401 - its serializers must see the real gateways when they are made
 from gateways.base import Capabilities
 from payments.asking import KEY_MARGIN
 from tests.gateways.reciting import Reciting
