@@ -13,7 +13,8 @@ def web(host: str, port: int) -> list[str]:
         "--host": host,
         "--port": str(port),
         "--workers": os.environ.get("WEB_WORKERS") or "2",
-        "--blocking-threads": os.environ.get("WEB_THREADS") or "4",
+        # A request never waits for a provider, so more threads only share the interpreter's lock.
+        "--blocking-threads": os.environ.get("WEB_THREADS") or "2",
         "--workers-kill-timeout": "4s",
         "--log-level": "warning",
     }

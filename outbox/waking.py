@@ -50,7 +50,9 @@ def wake(lane: str) -> None:
     _hinted[lane] = now + HINT_EVERY_SECONDS
     try:
         if _client().lpush(HINTS, lane) > _HINTS_MAX:
+            # Nobody takes them now; whoever comes looks at every lane first.
             _client().ltrim(HINTS, 0, _HINTS_MAX - 1)
+            _quiet_until = now + PAUSE_SECONDS
     except redis.RedisError as error:
         _quiet_until = time.monotonic() + PAUSE_SECONDS
         WAKE_HINT_FAILURES.inc()

@@ -173,6 +173,19 @@ class TestAHint:
 
         assert [lane for lane, _ in queued(broker)] == ["charge:other"]
 
+    def test_that_nobody_takes_is_not_repeated_for_a_while(self, broker, monkeypatch):
+        monkeypatch.setattr(waking, "_quiet_until", 0.0)
+        for number in range(150):
+            broker.lpush(waking.HINTS, f"charge:{number}")
+
+        waking.wake("charge:new")
+        waking.wake("refund:new")
+
+        hints = broker.lrange(waking.HINTS, 0, -1)
+        assert len(hints) == 100
+        assert hints[0] == b"charge:new"
+        assert waking._quiet_until > monotonic()
+
     def test_is_dropped_without_a_broker(self, settings, monkeypatch):
         monkeypatch.setattr(waking, "_quiet_until", 0.0)
         settings.REDIS_URL = NOWHERE
