@@ -159,7 +159,7 @@ def test_a_line_that_cannot_be_formatted_is_named_and_not_printed_raw(capsys):
     logging.getLogger().handlers[0].handle(logging.makeLogRecord(broken))
 
     error = capsys.readouterr().err
-    assert error.startswith("a log line of library, line")
+    assert error.startswith("a log line of library was lost: TypeError")
     assert leaks(error) == []
 
 
