@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Self
+from uuid import UUID
 from weakref import WeakKeyDictionary, WeakSet
 
 from django.db import DatabaseError
@@ -70,7 +71,7 @@ class Prepared(str):
                 if self.name not in _prepared.setdefault(driver, set()):
                     cursor.execute(self._prepare)
                     _prepared[driver].add(self.name)
-                cursor.execute(self._execute, params)
+                cursor.execute(self._execute, _plain(params))
             except DatabaseError as error:
                 if getattr(error.__cause__, "pgcode", None) not in _POOLED:
                     raise
@@ -82,3 +83,10 @@ class Prepared(str):
             else:
                 return
         cursor.execute(str(self), params)
+
+
+def _plain(params: Any) -> Any:
+    """Name ids by their text: the server knows the types, and the driver is slow with objects."""
+    if not isinstance(params, Mapping):
+        return params
+    return {name: str(one) if type(one) is UUID else one for name, one in params.items()}
