@@ -25,7 +25,7 @@ _MONEY = """
 """
 
 # What the books say of the same operations, by the fact that booked them.
-_BOOKED = """
+BOOKED = """
     SELECT o.kind, o.id::text, t.amount, t.currency
     FROM ledger_transaction h
     JOIN ledger_transfer t ON t.transaction_id = h.id AND t.layer = 'posted'
@@ -65,7 +65,7 @@ def check(stack: Stack, merchants: Merchants) -> None:
     repeated = [effect for effect, times in happened.items() if times > 1]
     assert not repeated, stack.logs()
     assert set(stack.rows(_MONEY)) == set(happened)
-    assert Counter(stack.rows(_BOOKED)) == happened
+    assert Counter(stack.rows(BOOKED)) == happened
     assert not stack.rows(_TORN)
     _check_promises(stack, merchants)
     verdict = stack.manage("verify", "--quiescent")

@@ -7,20 +7,13 @@ from typing import Any
 
 import requests
 
+from tests.crash.books import BOOKED
 from tests.crash.stack import CONTROL_TOKEN, Stack
 
 # What either side says of an operation's money: kind, reference, amount, currency.
 Movement = tuple[str, str, int, str]
 
-_OURS = """
-    SELECT o.kind, o.id::text, t.amount, t.currency
-    FROM ledger_transaction h
-    JOIN ledger_transfer t ON t.transaction_id = h.id AND t.layer = 'posted'
-    JOIN payments_operation o ON
-        h.kind = 'payment.captured' AND o.kind = 'charge' AND o.payment_id = h.source_id
-        OR h.kind = 'refund.confirmed' AND o.refund_id = h.source_id
-    WHERE h.kind IN ('payment.captured', 'refund.confirmed') AND o.gateway = 'simulator'
-"""
+_OURS = f"{BOOKED} AND o.gateway = 'simulator'"
 # What the simulator owes us, by our books and by its own.
 _OWED = """
     SELECT a.currency, sum(CASE WHEN a.id = t.debit_account_id THEN t.amount ELSE -t.amount END)

@@ -12,6 +12,8 @@ from dispatcher.publishing import QUEUE, TASK
 from outbox.handling import Ticket
 from tests.outbox.planting import LANE, claim, plant, start
 
+NOWHERE = "redis://127.0.0.1:1/0"
+
 
 def queued(broker: "redis.Redis") -> list[tuple[str, list[Ticket]]]:
     """Return what waits in the broker: each job's lane and tickets."""
