@@ -12,6 +12,7 @@ from uuid import uuid4
 import requests
 
 from tests.crash.stack import Stack
+from tests.outside.journal import Journal
 
 # What `manage.py seed_demo` makes.
 DEMO_KEY = "test_api_key"
@@ -28,8 +29,10 @@ Body = Mapping[str, Any]
 class Merchants:
     """A swarm of clients with one journal: key → the ids answered with 2xx."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._base = f"http://127.0.0.1:{stack.port}/api"
+    def __init__(self, stack: Stack, journal: Journal | None = None) -> None:
+        self._base = f"http://127.0.0.1:{stack.port}"
+        self._journal = journal
+        self._merchant = stack.value("SELECT id::text FROM core_merchant") if journal else ""
         self._local = threading.local()
         self._lock = threading.Lock()
         self.promised: defaultdict[str, set[str]] = defaultdict(set)
@@ -42,7 +45,7 @@ class Merchants:
         key = key or str(uuid4())
         body = {"amount": 1000, "currency": "INR", "gateway": "mock", **body}
         self.bodies[key] = body
-        return self._insist("/payments/", key, body)
+        return self._insist("/api/payments/", key, body)
 
     def refund(
         self, payment: str, *, key: str = "", amount: int | None = None, reason: str = ""
@@ -51,7 +54,7 @@ class Merchants:
         body: Body = ({} if amount is None else {"amount": amount}) | (
             {"reason": reason} if reason else {}
         )
-        return self._insist(f"/payments/{payment}/refund/", key or str(uuid4()), body)
+        return self._insist(f"/api/payments/{payment}/refund/", key or str(uuid4()), body)
 
     def _insist(self, path: str, key: str, body: Body) -> str:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -72,13 +75,26 @@ class Merchants:
             time.sleep(PAUSE_SECONDS)
 
     def _ask(self, path: str, key: str, body: Body) -> requests.Response | None:
+        if self._journal is None:
+            return self._send(path, key, body)[0]
+        request = self._journal.ask(merchant=self._merchant, path=path, key=key, body=body)
+        answer, why = self._send(path, key, body)
+        if answer is None:
+            self._journal.silence(request, why)
+        else:
+            replayed = "Idempotency-Replayed" in answer.headers
+            self._journal.answer(request, answer.status_code, answer.text, replayed=replayed)
+        return answer
+
+    def _send(self, path: str, key: str, body: Body) -> tuple[requests.Response | None, str]:
         headers = {"X-API-KEY": DEMO_KEY, "Idempotency-Key": key}
         try:
-            return self._session().post(
+            answer = self._session().post(
                 self._base + path, json=body, headers=headers, timeout=TIMEOUT_SECONDS
             )
-        except requests.RequestException:
-            return None
+        except requests.RequestException as error:
+            return None, repr(error)
+        return answer, ""
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
