@@ -22,6 +22,7 @@ from core.auth import Principal
 from core.db import needs_transaction, rows, savepoint, transaction
 from core.errors import CONTENT_TYPE, Problem
 from core.ids import smallest_uuid7
+from core.kill_points import reached
 from core.models import IdempotencyRecord
 
 HEADER = "HTTP_IDEMPOTENCY_KEY"
@@ -160,6 +161,7 @@ def once(claim: Claim, make: Callable[[], Answer], request_id: str) -> HttpRespo
     """
     if not rows(_TRY_LOCK, [claim.lock_number])[0][0]:
         raise in_progress()
+    reached("web.after_key_lock")
     replayed = stored(claim)
     if replayed is not None:
         return replayed
@@ -180,6 +182,7 @@ def once(claim: Claim, make: Callable[[], Answer], request_id: str) -> HttpRespo
         location=answer.location,
         body=answer.body,
     )
+    reached("web.refund_uncommitted")
     return answer.response()
 
 

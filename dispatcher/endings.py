@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 from core.db import needs_transaction, transaction
+from core.kill_points import reached
 from core.logging import get_logger
 from core.metrics import FENCE_REJECTIONS, MESSAGES_DEAD, MESSAGES_SETTLED, SETTLE_RETRIES
 from dispatcher.database import TROUBLE
@@ -102,14 +103,18 @@ def _settle_one(handler: Handler, give_up: float, one: Answered) -> None:
 
 def _settle_group(handler: Handler, answers: Sequence[Answered]) -> list[Answered]:
     """Settle answers in one transaction; return those whose messages are ours no more."""
+    reached("worker.before_settle")
     with transaction():
         # Payments first, then outbox rows, then the ledger: the same order everywhere.
         case = handler.load([message.subject_id for message, _ in answers])
         ours = delivery.lock_ours([message.ticket for message, _ in answers])
+        reached("worker.after_fence")
         mine = [pair for pair in answers if pair[0].id in ours]
         ends = handler.settle(case, mine)
         finished = {message: ends[message.id] for message, _ in mine}
         _complete(handler, case, finished)
+        reached("worker.settle_uncommitted")
+    reached("worker.after_settle")
     report(handler, case, finished)
     fenced = [pair for pair in answers if pair[0].id not in ours]
     if fenced:
@@ -144,8 +149,11 @@ def _keep_one(handler: Handler, one: Answered) -> None:
     subjects = [one[0].subject_id]
     with transaction():
         handler.record(handler.load(subjects), [one])
+        reached("worker.fact_uncommitted")
+    reached("worker.after_fact")
     with transaction():
         handler.refold(handler.load(subjects), [one[0]])
+        reached("worker.refold_uncommitted")
 
 
 def _fail(handler: Handler, one: Answered) -> None:
@@ -156,6 +164,8 @@ def _fail(handler: Handler, one: Answered) -> None:
             case = handler.load([message.subject_id])
             if delivery.lock_ours([message.ticket]):
                 _complete(handler, case, {message: _again(message, error)})
+            reached("worker.fail_uncommitted")
+        reached("worker.after_fail")
     except TROUBLE:
         raise
     except Exception:

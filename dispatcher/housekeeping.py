@@ -8,6 +8,7 @@ from django.conf import settings
 from core import idempotency
 from core.db import transaction
 from core.ids import smallest_uuid7
+from core.kill_points import reached
 from core.logging import get_logger
 from core.metrics import LOST_IN_TRANSPORT, MESSAGES_DEAD, MESSAGES_LAPSED
 from dispatcher.database import TROUBLE, is_in_the_way, wait_briefly_for_locks
@@ -117,8 +118,11 @@ def _bury(handler: Handler, message_id: UUID, subject_id: UUID) -> None:
     with transaction():
         wait_briefly_for_locks()
         case = handler.load([subject_id])
+        reached("sweeper.before_burial")
         dead = sweeping.bury([message_id])
         handler.bury(case, dead, CRASH_LOOP)
+        reached("sweeper.burial_uncommitted")
+    reached("sweeper.after_burial")
     for message in dead:
         MESSAGES_DEAD.inc()
         ids = {"message_id": str(message.id), "kind": message.kind}

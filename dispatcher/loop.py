@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from core.heartbeat import beat
+from core.kill_points import reached
 from core.logging import get_logger
 from dispatcher.housekeeping import Housekeeping
 from dispatcher.publishing import Breaker, BrokerAway, Publisher
@@ -132,6 +133,7 @@ class Loop:
         )
         if job is None:
             return []
+        reached("dispatcher.after_lone_claim")
         self._served_alone = _with_last(self._served_alone, job.lane)
         self._window.book(job, alone=True)
         return [job]
@@ -147,6 +149,7 @@ class Loop:
             if limit <= 0:
                 self._idle = IDLE_SECONDS_MIN  # there is work, only no room yet
                 continue
+            reached("dispatcher.before_claim")
             claimed, newest = leasing.claim(
                 lane,
                 limit=limit,
@@ -154,6 +157,7 @@ class Loop:
                 lease=settings.DISPATCH_LEASE,
                 floor=self._floors.get(lane, NO_FLOOR),
             )
+            reached("dispatcher.after_claim")
             if newest is not None:
                 self._floors[lane] = newest - FLOOR_MARGIN
             room -= sum(len(job.tickets) for job in claimed)
@@ -184,9 +188,11 @@ class Loop:
         except BrokerAway as error:
             # Trouble of the broker is not the messages': they go back untouched.
             seconds = self.breaker.trip()
+            reached("dispatcher.before_give_back")
             self._window.give_back(jobs)
             tickets = [ticket for job in jobs for ticket in job.tickets]
             returned = leasing.give_back(tickets, timedelta(seconds=seconds))
+            reached("dispatcher.after_give_back")
             log.warning("publish.failed", error=str(error), messages=returned, retry_in=seconds)
         else:
             if self.breaker.is_trying:

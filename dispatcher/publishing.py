@@ -11,6 +11,7 @@ from kombu.exceptions import KombuError
 from kombu.messaging import Producer
 from redis import Redis, RedisError
 
+from core.kill_points import reached
 from core.logging import get_logger
 from core.metrics import BREAKER_OPEN, MESSAGES_PUBLISHED, PUBLISH_FAILURES
 from outbox.leasing import Job
@@ -89,6 +90,7 @@ class Publisher:
         """
         try:
             producer = self._connected()
+            reached("dispatcher.before_publish")
             with producer.batch(max_size=len(jobs)):  # type: ignore[attr-defined]  # newer than the stubs
                 for job in jobs:
                     current_app.send_task(
@@ -98,6 +100,7 @@ class Publisher:
                         producer=producer,
                         retry=False,
                     )
+                    reached("dispatcher.in_publish")
         except Exception as error:
             # Whatever it was, the jobs may not have arrived, and must go back.
             if not isinstance(error, _BROKER_TROUBLE):
@@ -105,6 +108,7 @@ class Publisher:
             self._disconnect()
             PUBLISH_FAILURES.inc()
             raise BrokerAway(type(error).__name__) from error
+        reached("dispatcher.after_publish")
         MESSAGES_PUBLISHED.inc(sum(len(job.tickets) for job in jobs))
 
     def _connected(self) -> Producer:

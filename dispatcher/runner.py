@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from core.db import transaction
+from core.kill_points import reached
 from core.logging import bound, get_logger
 from core.metrics import STALE_DELIVERIES
 from dispatcher import endings
@@ -99,6 +100,8 @@ def _run_locally(handler: Handler, tickets: Sequence[Ticket], worker: str) -> se
     started = delivery.start_locally(
         tickets, kinds=handler.kinds, worker=worker, lease=settings.RUN_LEASE
     )
+    if started:
+        reached("worker.after_local_start")
     for first in range(0, len(started), SETTLE_GROUP_MAX):
         group = started[first : first + SETTLE_GROUP_MAX]
         endings.settle(handler, [(message, None) for message in group], lease_end)
@@ -195,7 +198,9 @@ class Run:
         with transaction():
             wait_briefly_for_locks()
             case = self.handler.load([subject_id for _, subject_id in subjects])
+            reached("worker.before_start")
             started = self._start([ticket for ticket, _ in subjects])
+            reached("worker.after_start")
             plans = self.handler.prepare(case, started)
             over: dict[Started, Completion] = {
                 message: plan
@@ -203,6 +208,8 @@ class Run:
                 if isinstance(plan := plans[message.id], Done | Again)
             }
             delivery.complete({message.ticket: end for message, end in over.items()})
+            reached("worker.prepare_uncommitted")
+        reached("worker.after_intent")
         _count_stale(len(subjects) - len(started), self.lane)
         endings.report(self.handler, case, over)
         return [
@@ -233,4 +240,6 @@ class Run:
 
     def _call(self, message: Started, plan: Call, ids: dict[str, str], lease_end: float) -> Any:
         with bound(request_id=message.trace, message_id=str(message.id), **ids):
-            return self.handler.call(plan.request, lease_end)
+            answer = self.handler.call(plan.request, lease_end)
+        reached("worker.after_answer")
+        return answer

@@ -7,6 +7,7 @@ from uuid import UUID
 from celery import shared_task
 from django.db import connection
 
+from core.kill_points import reached
 from core.metrics import STALE_DELIVERIES
 from dispatcher import runner
 from dispatcher.publishing import TASK
@@ -24,5 +25,6 @@ for _kind in ROUTES:
 @shared_task(name=TASK, ignore_result=True)
 def run(lane: str, tickets: list[tuple[str, int]]) -> None:
     """Carry out the messages of one job."""
+    reached("worker.on_receive")
     connection.close_if_unusable_or_obsolete()
     runner.run(lane, [Ticket(UUID(id_), epoch) for id_, epoch in tickets], WORKER)

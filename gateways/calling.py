@@ -11,6 +11,7 @@ from typing import Literal, assert_never, overload
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_exponential_jitter
 
 from core.db import outside_transaction
+from core.kill_points import reached
 from core.logging import get_logger
 from core.metrics import GATEWAY_CALLS, GATEWAY_SECONDS
 from gateways import registry
@@ -130,7 +131,10 @@ class _Call:
             return _Try(self._without_effect("too_late", "no request may leave any more"))
         self.sends += 1
         try:
-            one = self._judged(gateway, self._sent(gateway))
+            reached("worker.before_send")
+            answer = self._sent(gateway)
+            reached("worker.after_send")
+            one = self._judged(gateway, answer)
         except NotSent as error:
             answer = self._without_effect(error.code, str(error), error.retry_after_seconds)
             one = _Try(

@@ -14,6 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError
 
+from core.kill_points import reached
 from gateways.base import AnswerLost, Deadline, NotSent, UnexpectedAnswer
 
 CONNECT_SECONDS = 3.0
@@ -90,6 +91,7 @@ class Client:
                 stream=True,
                 **options,
             ) as answer:
+                reached("worker.answer_begun")
                 _judge(answer)
                 body = _read(answer, deadline)
         except (requests.RequestException, HTTPError, OSError) as error:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from core import db
 from core.db import needs_transaction, transaction
+from core.kill_points import reached
 
 # About 50 ms of the dispatcher's time.
 BLOCK_TRANSACTIONS = 5_000
@@ -133,7 +134,12 @@ def add_block(most: int = BLOCK_TRANSACTIONS) -> int | None:
             return None
         # Only after the lock: this statement must see the last block.
         db.rows(_BEGIN_ANEW_ELSEWHERE)
-        return int(db.rows(ADD_BLOCK, {"most": most})[0][0])
+        added = int(db.rows(ADD_BLOCK, {"most": most})[0][0])
+        if added:
+            reached("rollup.uncommitted")
+    if added:
+        reached("rollup.after_commit")
+    return added
 
 
 @needs_transaction

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError
 
 from core.db import rows, transaction
+from core.kill_points import reached
 from core.prepared import Prepared
 from outbox.handling import Ticket
 from outbox.poison import IS_POISON
@@ -208,10 +209,14 @@ def give_back(tickets: Sequence[Ticket], delay: timedelta) -> int:
         "delay": delay,
     }
     with transaction():
-        return len(rows(_GIVE_BACK, params))
+        returned = rows(_GIVE_BACK, params)
+        reached("dispatcher.give_back_uncommitted")
+    return len(returned)
 
 
 def expire_unstarted() -> int:
     """End the leases of everything that waited in a broker which has forgotten it."""
     with transaction():
-        return len(rows(_EXPIRE_UNSTARTED))
+        expired = rows(_EXPIRE_UNSTARTED)
+        reached("dispatcher.forgot_uncommitted")
+    return len(expired)

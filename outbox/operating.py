@@ -15,6 +15,7 @@ from django.db.models.functions import Greatest, Now
 from core import audit
 from core.audit import ActRefused
 from core.db import needs_transaction, transaction
+from core.kill_points import reached
 from outbox.models import Message, State
 
 # Enough for the replay to be more than one try.
@@ -124,6 +125,7 @@ def _act(  # noqa: PLR0913, PLR0917 - what was seen, what is to be, and who want
         ended = _make_way(before) if before.state == State.DEAD else []
         if not seen.update(**changed, epoch=F("epoch") + 1):
             raise ActRefused(_what_changed(message_id, epoch, state))
+        reached("admin.after_message")
         after = Message.objects.get(id=message_id)
         audit.record(
             actor=actor,
@@ -134,6 +136,8 @@ def _act(  # noqa: PLR0913, PLR0917 - what was seen, what is to be, and who want
             before=_facts(before),
             after={**_facts(after), **({"ended": ended} if ended else {})},
         )
+        reached("admin.act_uncommitted")
+    reached("admin.after_act")
     return after.lane
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from core.db import needs_transaction, rows, transaction
+from core.kill_points import reached
 from outbox.handling import Started
 from outbox.poison import CRASH_LOOP, IS_POISON, LONE_LAPSES_MAX
 
@@ -85,8 +86,16 @@ def sweep(run_lease: timedelta) -> Swept:
     """Return every message whose lease ran out; being lost in transport spends no attempt."""
     with transaction():
         lost = rows(_RETURN_LOST, {"limit": SWEEP_LIMIT})
+        if lost:
+            reached("sweeper.lost_uncommitted")
+    if lost:
+        reached("sweeper.after_lost")
     with transaction():
         lapsed = rows(_RETURN_LAPSED, {"limit": SWEEP_LIMIT, "lease": run_lease})
+        if lapsed:
+            reached("sweeper.lapsed_uncommitted")
+    if lapsed:
+        reached("sweeper.after_lapsed")
     return Swept(len(lost), len(lapsed))
 
 
@@ -105,4 +114,9 @@ def bury(ids: Sequence[UUID]) -> list[Started]:
 def prune(before: UUID, kept: timedelta) -> int:
     """Delete a batch of done messages older than ``kept``; ``before`` bounds their ids."""
     with transaction():
-        return len(rows(_PRUNE, {"before": before, "kept": kept, "limit": PRUNE_LIMIT}))
+        pruned = rows(_PRUNE, {"before": before, "kept": kept, "limit": PRUNE_LIMIT})
+        if pruned:
+            reached("sweeper.prune_uncommitted")
+    if pruned:
+        reached("sweeper.after_prune")
+    return len(pruned)

@@ -17,6 +17,7 @@ from core import idempotency
 from core.auth import KeyChanged, principal_of, renew
 from core.db import transaction
 from core.errors import Problem
+from core.kill_points import reached
 from core.logging import bind, current
 from core.pagination import NewestFirst
 from gateways import registry
@@ -76,6 +77,7 @@ class PaymentViewSet(ModelViewSet[Payment]):
             answer, work = _created(request)
         if work:
             wake(work)
+        reached("web.before_answer")
         return answer
 
     def _renew(self, request: Request) -> None:
@@ -104,8 +106,10 @@ class PaymentViewSet(ModelViewSet[Payment]):
             return refunding.answer(refund, 201)
 
         response = _answered(request, asked["amount"], make)
+        reached("web.after_refund_commit")
         if work:
             wake(work[0])
+        reached("web.before_answer")
         return response
 
 

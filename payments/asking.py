@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from core.kill_points import reached
 from core.money import STORABLE_AMOUNT_MAX
 from core.provider_text import CODE_LENGTH, DETAIL_LENGTH, clean, clean_id
 from gateways import base, calling, registry
@@ -124,6 +125,7 @@ def ask(question: Question, lease_end: float) -> Heard:
     if question.query is None:
         message = "a question sends or looks"
         raise ValueError(message)
+    reached("worker.before_look")
     # A look needs no key, so it may leave when the key is dead.
     look = base.Deadline(end, send_before=end)
     return _looked(question, outcome, calling.call(question.gateway, "find", question.query, look))

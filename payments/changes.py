@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from core.db import needs_transaction, rows_of_values
+from core.kill_points import reached
 from ledger import books
 from payments.models import Event, Operation, Payment, Refund, StatusChange
 from payments.representation import payment_dict, refund_dict
@@ -162,9 +163,11 @@ class Changes:
         self._write_payments()
         self._write_refunds()
         self._write_operations()
+        reached("changes.after_rows")
         StatusChange.objects.bulk_create(self._history)
         postings = [*self._postings, *(posting for posting, _ in self._news.values())]
         booked = books.book_all(postings)
+        reached("changes.after_books")
         news = [event for posting, event in self._news.values() if posting.id in booked]
         Event.objects.bulk_create([*self._events, *news])
         self._history, self._postings, self._events, self._news = [], [], [], {}

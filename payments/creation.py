@@ -17,6 +17,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from core import auth, idempotency
 from core.db import named_row
 from core.ids import uuid7
+from core.kill_points import reached
 from core.logging import bind
 from core.meanings import on_sqlite
 from core.prepared import Prepared
@@ -107,7 +108,9 @@ def create_payment(
     work = lane(OperationKind.CHARGE, payment.gateway)
     posting = bookkeeping.created(payment)
     params = _params(claim, payment, trace, work)
+    reached("web.before_create")
     found = _write(payment, posting, params)
+    reached("web.after_create")
     _check_key(key_digest, as_remembered=found["as_remembered"])
     if found["created"] is not None:
         books.remember_accounts(posting)

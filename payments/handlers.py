@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 
 from core.db import rows_of_values
 from core.ids import uuid7
+from core.kill_points import reached
 from core.logging import get_logger
 from core.metrics import STARTS_ON_SETTLED
 from gateways import registry
@@ -147,12 +148,14 @@ class OperationHandler:
         """Write down what was heard, and what it means."""
         changes = Changes(case.now)
         self.record(case, answers)
+        reached("worker.after_answer_stored")
         ends = {}
         for message, heard in answers:
             known = case.cases[message.subject_id]
             verdict = apply(known, changes, Cause("attempt", heard.attempt_id))
             ends[message.id] = _completion(known, message, heard, verdict, changes)
         changes.flush()
+        reached("worker.after_outcome")
         return ends
 
     def record(self, case: Docket, answers: Sequence[tuple[Started, Any]]) -> None:

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from core import audit
 from core.audit import ActRefused
 from core.db import transaction
+from core.kill_points import reached
 from core.schema import TransactionTime
 from outbox import staging
 from outbox.models import Message, State
@@ -55,6 +56,7 @@ def inquire(message_id: UUID, *, epoch: int, state: int, actor: str, reason: str
         if operation is None or not has_unresolved_attempt(operation):
             raise ActRefused(_nothing_to_ask(operation))
         asking, before = _hurried(operation) or (_staged(operation, message), {})
+        reached("admin.after_inquiry_staged")
         audit.record(
             actor=actor,
             action="message.inquired",
@@ -64,6 +66,8 @@ def inquire(message_id: UUID, *, epoch: int, state: int, actor: str, reason: str
             before=before,
             after=_facts(asking),
         )
+        reached("admin.inquiry_uncommitted")
+    reached("admin.after_inquiry")
     return asking.lane
 
 
@@ -150,6 +154,7 @@ def end_review(payment_id: UUID, *, version: int, seen_as: str, actor: str, reas
         Payment.objects.filter(id=payment_id).update(
             needs_review=False, review_reason="", review_operation=None, updated_at=payment.now
         )
+        reached("admin.after_review")
         payment.needs_review, payment.updated_at = False, payment.now
         changes = Changes(payment.now)
         changes.tell("payment.review_ended", payment)
@@ -164,6 +169,8 @@ def end_review(payment_id: UUID, *, version: int, seen_as: str, actor: str, reas
             after={"needs_review": False},
         )
         Seen.objects.bulk_create(_newly_seen(known, entry))
+        reached("admin.review_uncommitted")
+    reached("admin.after_review_commit")
 
 
 def _locked(payment_id: UUID) -> Any:

@@ -6,6 +6,7 @@ Late success is otherwise learned from webhooks only, and those get lost.
 from django.conf import settings
 
 from core.db import rows, transaction
+from core.kill_points import reached
 from outbox.models import Message
 from outbox.staging import MAX_ATTEMPTS
 from payments.handlers import RECHECK, lane
@@ -33,6 +34,8 @@ def stage_due() -> int:
     }
     with transaction():
         due = rows(_TAKE_DUE, params)
+        if due:
+            reached("recheck.after_take")
         # An operation that has a message already is being dealt with.
         Message.objects.bulk_create(
             [
@@ -46,4 +49,8 @@ def stage_due() -> int:
             ],
             ignore_conflicts=True,
         )
+        if due:
+            reached("recheck.uncommitted")
+    if due:
+        reached("recheck.after_commit")
     return len(due)

@@ -6,6 +6,7 @@ from core import idempotency
 from core.auth import Principal
 from core.db import needs_transaction, transaction_time
 from core.errors import Problem
+from core.kill_points import reached
 from core.logging import bind
 from outbox import staging
 from payments import bookkeeping
@@ -63,6 +64,7 @@ def ask_refund(payment: Payment, *, amount: int | None, reason: str, trace: str)
             f"{left} of {payment.amount_captured} {payment.currency} is left to refund.",
             refundable=left,
         )
+    reached("web.before_refund")
     refund = Refund.objects.create(
         payment=payment,
         merchant_id=payment.merchant_id,
@@ -73,6 +75,7 @@ def ask_refund(payment: Payment, *, amount: int | None, reason: str, trace: str)
         is_rest=amount is None,
     )
     refund.refresh_from_db(fields=["created_at"])
+    reached("web.after_refund")
     _stage(payment, refund, trace)
     return refund
 
@@ -92,12 +95,14 @@ def _stage(payment: Payment, refund: Refund, trace: str) -> None:
     changes.book(bookkeeping.refund_asked(payment, refund))
     changes.tell("refund.created", payment, refund)
     changes.flush()
+    reached("web.after_refund_booked")
     message_id = staging.stage(
         kind=OperationKind.REFUND,
         lane=lane(OperationKind.REFUND, payment.gateway),
         subject_id=operation.id,
         trace=trace,
     )
+    reached("web.after_refund_staged")
     bind(operation_id=str(operation.id), message_id=str(message_id))
 
 

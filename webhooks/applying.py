@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from core.db import rows, rows_of_values
+from core.kill_points import reached
 from core.logging import get_logger
 from core.metrics import PROVIDER_EVENTS
 from outbox import staging
@@ -83,8 +84,10 @@ class ProviderEventHandler:
         new = [event for event in events if not (event.applied_at or event.parked_at)]
         reasons = _take(case, new, changes)
         changes.flush()
+        reached("fold.after_changes")
         _mark_applied([event for event in new if event.id not in reasons])
         _park([(event, reasons[event.id]) for event in new if event.id in reasons])
+        reached("fold.after_marks")
         staging.hasten(list(case.placing.operation_ids.values()))
         ends = {event.id: "known" for event in events}
         ends |= {event.id: "parked" if event.id in reasons else "applied" for event in new}

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from core.db import rows, transaction
 from core.errors import Problem
 from core.ids import uuid7
+from core.kill_points import reached
 from core.logging import current, get_logger
 from core.metrics import PROVIDER_EVENTS
 from core.money import STORABLE_AMOUNT_MAX
@@ -62,7 +63,10 @@ class ProviderWebhook(APIView):
         :raises Problem: ``not-found``, ``signature-invalid`` or ``signature-stale``
         """
         body = request.body
-        result = _store(gateway, body, _read(gateway, request, body))
+        notice = _read(gateway, request, body)
+        reached("ingress.after_verify")
+        result = _store(gateway, body, notice)
+        reached("ingress.before_answer")
         PROVIDER_EVENTS.labels(gateway, result).inc()
         return Response({"received": True})
 
@@ -104,9 +108,12 @@ def _store(gateway: str, body: bytes, notice: base.Notice | None) -> str:
     lane = f"{APPLY}:{gateway}"
     with transaction():
         is_new = bool(rows(_STORE, columns))
+        reached("ingress.after_event")
         if is_new and notice:
             trace = current("request_id") or ""
             staging.stage(kind=APPLY, lane=lane, subject_id=event_id, trace=trace)
+        reached("ingress.uncommitted")
+    reached("ingress.after_commit")
     if not is_new:
         return "duplicate"
     if notice is None:

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from core import audit
 from core.audit import ActRefused
 from core.db import needs_transaction, transaction
+from core.kill_points import reached
 from outbox import staging
 from webhooks.ingress import APPLY
 from webhooks.models import ProviderEvent
@@ -34,7 +35,10 @@ def apply_again(event_id: UUID, *, seen_as: str, actor: str, reason: str) -> str
         lane = f"{APPLY}:{event.gateway}"
         ProviderEvent.objects.filter(id=event_id).update(parked_at=None, parked_reason="")
         made = staging.stage(kind=APPLY, lane=lane, subject_id=event_id)
+        reached("admin.after_event_staged")
         _tell("applied_again", event, {"parked_reason": "", "message": made}, actor, reason)
+        reached("admin.event_uncommitted")
+    reached("admin.after_event_commit")
     return lane
 
 

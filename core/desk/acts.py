@@ -19,6 +19,7 @@ from django.urls import URLPattern, path, reverse
 from core.audit import ActRefused, AuditEntry, says_something
 from core.desk.pages import ROWS_MAX, Act, Section, Shown, section
 from core.desk.words import moment, page_of, said, to
+from core.kill_points import reached
 
 Seen = Mapping[str, Any]
 
@@ -139,6 +140,7 @@ class Acting(Shown):
             except Refused as refused:
                 refusal, row = str(refused), self.seen(request, str(object_id))
             else:
+                reached("admin.before_answer")
                 messages.success(request, done)
                 return HttpResponseRedirect(self._page(row))
         context = {

@@ -8,6 +8,7 @@ from tests.servers import ROOT
 
 READS = re.compile(r'environment\.\w+\(\s*"([A-Z_]+)"|environ(?:\.get\(|\[)"([A-Z_]+)"')
 SOURCES = [path for path in (ROOT / "config").rglob("*.py") if path.name != "environment.py"]
+SOURCES.append(ROOT / "core" / "kill_points.py")
 NAMES = sorted(
     {
         name
