@@ -9,7 +9,7 @@ from tests.crash.stack import Stack
 
 SETTLED_SECONDS = 60
 
-_UNSETTLED = """
+UNSETTLED = """
     SELECT 'message', id::text, concat_ws(' ', kind, lane, 'state', state, 'starts', starts,
            'lost', lost, 'alone', alone, last_error, available_at - now())
     FROM outbox_message WHERE state <> 8
@@ -56,7 +56,7 @@ def effects(stack: Stack) -> Counter[tuple[str, str, int, str]]:
 
 def settle(stack: Stack, seconds: float = SETTLED_SECONDS) -> None:
     """Wait until nothing is left to do, without a hand being lifted."""
-    stack.until("everything to settle without a human", lambda: not stack.rows(_UNSETTLED), seconds)
+    stack.until("everything to settle without a human", lambda: not stack.rows(UNSETTLED), seconds)
 
 
 def check(stack: Stack, merchants: Merchants) -> None:

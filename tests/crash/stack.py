@@ -97,16 +97,21 @@ class Stack:
     def start(self, *names: str) -> None:
         """Start processes by name; `worker-2` is a second worker. Wait until all are there."""
         for name in names:
-            kind, _, number = name.partition("-")
-            program = self._programs[kind]
-            if kind == "worker":
-                program = replace(program, command=[*program.command, "-n", f"w{number}@%h"])
+            program = self._program(name)
             assert name not in self._running, f"{name} runs already"
             self._log(name).unlink(missing_ok=True)
             process = processes.start(program, self._log(name))
             self._running[name] = Running(program, process)
         for name in names:
             self.until(f"{name} to be ready", partial(self._is_ready, name), START_SECONDS)
+
+    def _program(self, name: str) -> Program:
+        """Return how to run the process of this name."""
+        kind, _, number = name.partition("-")
+        program = self._programs[kind]
+        if kind == "worker":
+            return replace(program, command=[*program.command, "-n", f"w{number}@%h"])
+        return program
 
     def _is_ready(self, name: str) -> bool:
         running = self._running[name].process

@@ -1,34 +1,16 @@
 """PostgreSQL may die in the middle of load: nothing that was answered is lost."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from config.stack import processes
 from config.stack.problem import StackProblem
 from tests import servers
 from tests.crash import books
 from tests.crash.merchants import Merchants
+from tests.crash.mortal import Mortal
 
 PAYMENTS = 300
-
-
-class Mortal(servers.TestDatabases):
-    """A server of its own, which loses nothing that it has acknowledged when it is killed."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        assert self._cluster is not None
-        self._cluster.settings = {**servers.FAST, "synchronous_commit": "on"}
-
-    def crash(self) -> None:
-        assert self._cluster is not None
-        assert self._process is not None
-        processes.kill_tree(self._process)
-        program = self._cluster.program()
-        self._process = processes.start(program, self.folder / "postgres.log")
-        self._cluster.wait_ready(self._process)
 
 
 @pytest.fixture

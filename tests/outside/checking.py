@@ -22,10 +22,12 @@ class Violation:
 
     name: str
     claim: str
+    count: int
     rows: list[dict[str, Any]]
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.name}: {self.claim}", *(f"    {row}" for row in self.rows)])
+        head = f"{self.name}: {self.count} rows against: {self.claim}"
+        return "\n".join([head, *(f"    {row}" for row in self.rows)])
 
 
 def check(owner_url: str, simulator_db: Path, journal: Path, *, at_rest: bool) -> list[Violation]:
@@ -44,15 +46,21 @@ def ask(
         cursor.execute("SAVEPOINT outside")
         gathering.make(cursor, tables)
         found = [
-            Violation(one.name, one.claim, rows)
+            violation
             for one in CLAIMS
-            if (at_rest or not one.quiescent) and (rows := _rows(cursor, one.sql))
+            if (at_rest or not one.quiescent) and (violation := _broken(cursor, one))
         ]
         cursor.execute("ROLLBACK TO SAVEPOINT outside")
     return found
 
 
-def _rows(cursor: Any, sql: str) -> list[dict[str, Any]]:
-    cursor.execute(f"SELECT * FROM ({sql}) AS broken LIMIT {EXAMPLES_MAX}")
+def _broken(cursor: Any, claim: Invariant) -> Violation | None:
+    cursor.execute(
+        f"SELECT count(*) OVER (), broken.* FROM ({claim.sql}) AS broken LIMIT {EXAMPLES_MAX}"
+    )
     names = [column.name for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    found = cursor.fetchall()
+    if not found:
+        return None
+    rows = [dict(zip(names[1:], row[1:], strict=True)) for row in found]
+    return Violation(claim.name, claim.claim, found[0][0], rows)
