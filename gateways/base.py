@@ -192,7 +192,11 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A provider's webhook, verified, in our words. ``reference`` is what we sent as ours."""
+    """A provider's webhook, verified, in our words. ``reference`` is what we sent as ours.
+
+    ``charge_reference`` is, for a refund, what we sent as ours with the charge that it gives back:
+    somebody may have made it at the provider, without us.
+    """
 
     event_id: str
     kind: Kind
@@ -200,6 +204,7 @@ class Notice:
     reference: str
     provider_id: str
     occurred_at: datetime
+    charge_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,7 +158,8 @@ class RefundViewSet(RetrieveModelMixin, GenericViewSet[Refund]):
     def get_queryset(self) -> QuerySet[Refund]:
         """Return the refunds of this merchant and mode; others do not exist."""
         principal = principal_of(self.request)
-        return Refund.objects.filter(merchant_id=principal.merchant_id, mode=principal.mode)
+        found = Refund.objects.filter(merchant_id=principal.merchant_id, mode=principal.mode)
+        return found.select_related("operation")
 
 
 class BalanceViewSet(ViewSet):

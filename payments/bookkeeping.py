@@ -28,14 +28,19 @@ def created(payment: Payment) -> Posting:
     return _posting(CREATED, payment.id, payment, [leg])
 
 
-def captured(payment: Payment, amount: int, *, late: bool) -> Posting:
-    """The money moved; ``late`` if we had already given it up and voided the expectation."""
+def captured(payment: Payment, amount: int, *, late: bool, recovered: int = 0) -> Posting:
+    """The money moved; ``late`` if we had already given it up and voided the expectation.
+
+    ``recovered`` is what suspense had to bear of it, since we heard of its refunds before.
+    """
     gateway, merchant = _parties(payment)
-    posted = Leg(Layer.POSTED, gateway, merchant, amount)
+    legs = [Leg(Layer.POSTED, gateway, merchant, amount)]
+    if recovered:
+        legs.append(Leg(Layer.POSTED, merchant, _suspense(payment), recovered))
     if late:
-        return _posting(CAPTURED, payment.id, payment, [posted], flags="late")
+        return _posting(CAPTURED, payment.id, payment, legs, flags="late")
     expected = transaction_id(CREATED, payment.id)
-    return _posting(CAPTURED, payment.id, payment, [posted], resolves=expected)
+    return _posting(CAPTURED, payment.id, payment, legs, resolves=expected)
 
 
 def failed(payment: Payment) -> Posting:
@@ -68,10 +73,19 @@ def refund_failed(payment: Payment, refund: Refund, *, recovered: int) -> Postin
 
 def refund_confirmed_late(payment: Payment, refund: Refund, *, beyond: int) -> Posting:
     """The gateway paid a refund we had given up; what the payment cannot bear, suspense does."""
+    return _refund_paid(payment, refund, beyond, "late")
+
+
+def refund_unasked(payment: Payment, refund: Refund, *, beyond: int) -> Posting:
+    """The gateway paid a refund that we never asked for; suspense bears what the payment cannot."""
+    return _refund_paid(payment, refund, beyond, "unasked")
+
+
+def _refund_paid(payment: Payment, refund: Refund, beyond: int, flags: str) -> Posting:
     gateway, merchant = _parties(payment)
     shares = ((merchant, refund.amount - beyond), (_suspense(payment), beyond))
     legs = [Leg(Layer.POSTED, payer, gateway, share) for payer, share in shares if share]
-    return _posting(REFUND_CONFIRMED, refund.id, payment, legs, flags="late")
+    return _posting(REFUND_CONFIRMED, refund.id, payment, legs, flags=flags)
 
 
 def moved_again(payment: Payment, operation: Operation, provider_id: str) -> Posting:

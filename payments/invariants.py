@@ -10,6 +10,7 @@ from payments import (
     money_invariants,
     surplus_invariants,
     transaction_invariants,
+    unasked_invariants,
 )
 from payments.grants import GRANTS, OPERATOR_GRANTS
 from payments.states import MOVES, REFUND_MOVES
@@ -178,6 +179,7 @@ INVARIANTS: list[Invariant] = [
     *money_invariants.INVARIANTS,
     *surplus_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,
+    *unasked_invariants.INVARIANTS,
     triggers_in_force("payments", GUARDS),
     rights_as_listed("payments", GRANTS, OPERATOR_GRANTS),
 ]

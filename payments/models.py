@@ -24,6 +24,7 @@ __all__ = [
     "Notice",
     "Operation",
     "OperationKind",
+    "Origin",
     "Payment",
     "Refund",
     "Seen",
@@ -174,8 +175,18 @@ class OperationKind(models.TextChoices):
     REFUND = "refund"
 
 
+class Origin(models.TextChoices):
+    """Who wanted a refund: a merchant who asked us, or somebody at the provider's own page."""
+
+    MERCHANT = "merchant"
+    PROVIDER = "provider"
+
+
 class Operation(models.Model):
-    """One charge or refund to be carried out once; owner of the key sent to the provider."""
+    """One charge or refund to be carried out once; owner of the key sent to the provider.
+
+    A refund that the provider made by itself has one, too: for the facts, nothing is ever sent.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="operations")
@@ -188,6 +199,9 @@ class Operation(models.Model):
     currency = models.CharField(max_length=3)
     state = models.TextField(choices=OperationState.choices, default=OperationState.OPEN)
     provider_id = models.TextField(default="")
+    # The provider's id of a refund that nobody asked us for. Beside `provider_id`, which is learned
+    # as an operation settles: an index over that one would slow every settling.
+    unasked_id = models.TextField(default="", db_default="")
     first_sent_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True)
@@ -215,6 +229,21 @@ class Operation(models.Model):
                 condition=Q(kind=OperationKind.REFUND, refund__isnull=False)
                 | Q(kind=OperationKind.CHARGE, refund__isnull=True),
             ),
+            models.UniqueConstraint(
+                # However often, and in whatever words, a provider tells of it.
+                name="operation_unasked_once",
+                fields=["gateway", "unasked_id"],
+                condition=~Q(unasked_id=""),
+            ),
+            models.CheckConstraint(
+                name="operation_unasked_never_sent",
+                condition=Q(unasked_id="")
+                | Q(
+                    kind=OperationKind.REFUND,
+                    first_sent_at__isnull=True,
+                    provider_id=F("unasked_id"),
+                ),
+            ),
             models.CheckConstraint(
                 name="operation_rechecked_only_if_failed",
                 condition=Q(recheck_at__isnull=True) | Q(state=OperationState.FAILED),
@@ -227,3 +256,8 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+    @property
+    def origin(self) -> Origin:
+        """Who wanted it."""
+        return Origin.PROVIDER if self.unasked_id else Origin.MERCHANT

@@ -9,6 +9,12 @@ _POSTED = """
 """
 
 # What suspense had to bear is recovered beside it, in the same booking.
+_CAPTURED = """
+    (SELECT coalesce(sum(t.amount), 0) FROM ledger_transaction x
+     JOIN ledger_transfer t ON t.transaction_id = x.id AND t.layer = 'posted'
+     JOIN ledger_account a ON a.id = t.debit_account_id AND a.code = 'gateway_receivable'
+     WHERE x.source_id = p.id AND x.kind = 'payment.captured')
+"""
 _GIVEN_BACK = """
     (SELECT coalesce(sum(t.amount), 0) FROM ledger_transaction x
      JOIN ledger_transfer t ON t.transaction_id = x.id AND t.layer = 'posted'
@@ -22,7 +28,7 @@ INVARIANTS: list[Invariant] = [
         "what a payment captured is what the books hold as captured, once",
         f"""
         SELECT p.id, p.amount_captured FROM payments_payment p
-        WHERE p.amount_captured <> {_POSTED.format(source="p.id", kind="payment.captured")}
+        WHERE p.amount_captured <> {_CAPTURED}
         """,  # noqa: S608 - our own constants
     ),
     Invariant(
@@ -98,10 +104,12 @@ INVARIANTS: list[Invariant] = [
     ),
     Invariant(
         "payments-refunds-as-booked",
-        "a refund is booked as asked, and as confirmed once it succeeded, for its amount",
+        "a refund is booked as asked, if it was, and as confirmed once it succeeded, in full",
         f"""
         SELECT r.id, r.status, r.amount FROM payments_refund r
-        WHERE r.amount <> {_POSTED.format(source="r.id", kind="refund.asked")}
+        LEFT JOIN payments_operation o ON o.refund_id = r.id
+        WHERE CASE WHEN o.unasked_id <> '' THEN 0 ELSE r.amount END
+              <> {_POSTED.format(source="r.id", kind="refund.asked")}
            OR CASE WHEN r.status = 'SUCCEEDED' THEN r.amount ELSE 0 END
               <> {_POSTED.format(source="r.id", kind="refund.confirmed")}
         """,  # noqa: S608 - our own constants

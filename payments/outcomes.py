@@ -14,7 +14,7 @@ from payments import bookkeeping
 from payments.cases import Case
 from payments.changes import Changes
 from payments.facts import Meaning, Review, Verdict
-from payments.models import Operation, Payment, Refund
+from payments.models import Operation, Origin, Payment, Refund
 from payments.reviews import is_over, review
 from payments.states import OperationState, RefundStatus, Status
 
@@ -53,7 +53,7 @@ def _succeeded(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> 
     if case.operation.refund is None:
         _capture(case.payment, case.operation, changes, cause)
     else:
-        _confirm_refund(case.payment, case.operation.refund, changes, cause)
+        _confirm_refund(case, case.operation.refund, changes, cause)
     case.operation.recheck_at = None
     _settle(case.operation, OperationState.SUCCEEDED, verdict, changes)
 
@@ -73,7 +73,7 @@ def _failed(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> Non
     changes.catch_up(case.payment, case.operation.refund)
     _end_review(case, changes)
     if case.operation.refund is None:
-        _fail(case.payment, verdict, changes, cause)
+        _fail(case.payment, case.operation, verdict, changes, cause)
     else:
         _fail_refund(case.payment, case.operation.refund, verdict, changes, cause)
     if case.operation.first_sent_at and _may_be_found(case.operation.gateway):
@@ -107,28 +107,41 @@ def _capture(payment: Payment, operation: Operation, changes: Changes, cause: Ca
     changes.begin(payment, cause=cause.name, cause_id=cause.id)
     late = payment.status == Status.FAILED
     payment.amount_captured = operation.amount
+    recovered = _hold_what_suspense_bore(payment)
     payment.failure_code = payment.failure_message = ""
     payment.outcome_unknown_since = None
     changes.move(payment, Status.SUCCESS, cause=cause.name, cause_id=cause.id)
-    changes.book(bookkeeping.captured(payment, operation.amount, late=late))
+    posting = bookkeeping.captured(payment, operation.amount, late=late, recovered=recovered)
+    changes.book(posting)
     changes.tell("payment.succeeded_late" if late else "payment.succeeded", payment)
+    _end_if_all_went_back(payment, changes, cause)
+    if payment.amount_overdrawn:
+        review(payment, changes, Review.OVERDRAWN)
 
 
-def _fail(payment: Payment, verdict: Verdict, changes: Changes, cause: Cause) -> None:
+def _fail(
+    payment: Payment, operation: Operation, verdict: Verdict, changes: Changes, cause: Cause
+) -> None:
     changes.begin(payment, cause=cause.name, cause_id=cause.id)
     payment.failure_code, payment.failure_message = verdict.code, verdict.message
     payment.outcome_unknown_since = None
     changes.move(payment, Status.FAILED, cause=cause.name, cause_id=cause.id)
     changes.book(bookkeeping.failed(payment))
     changes.tell("payment.failed", payment)
+    if payment.amount_overdrawn:
+        review(payment, changes, Review.OVERDRAWN, operation)
 
 
-def _confirm_refund(payment: Payment, refund: Refund, changes: Changes, cause: Cause) -> None:
+def _confirm_refund(case: Case, refund: Refund, changes: Changes, cause: Cause) -> None:
+    payment = case.payment
     late, beyond = refund.status == RefundStatus.FAILED, 0
     if late:
         # Its room was given back, and may be taken: what happened is booked all the same.
         beyond = _hold(payment, refund.amount)
         changes.book(bookkeeping.refund_confirmed_late(payment, refund, beyond=beyond))
+    elif case.operation.origin == Origin.PROVIDER:
+        beyond = _hold(payment, refund.amount)
+        changes.book(bookkeeping.refund_unasked(payment, refund, beyond=beyond))
     else:
         changes.book(bookkeeping.refund_confirmed(payment, refund))
     refund.failure_code = refund.failure_message = ""
@@ -137,11 +150,17 @@ def _confirm_refund(payment: Payment, refund: Refund, changes: Changes, cause: C
     changes.tell("refund.succeeded_late" if late else "refund.succeeded", payment, refund)
     payment.amount_refunded += refund.amount
     changes.touch(payment)
+    _end_if_all_went_back(payment, changes, cause)
+    if beyond:
+        # What was refunded was captured before: if we do not know that yet, knowing it ends this.
+        review(payment, changes, Review.OVERDRAWN, None if payment.amount_captured else case.charge)
+
+
+def _end_if_all_went_back(payment: Payment, changes: Changes, cause: Cause) -> None:
     if payment.status == Status.SUCCESS and payment.amount_refunded >= payment.amount_captured:
+        changes.catch_up(payment, None)
         changes.move(payment, Status.REFUNDED, cause=cause.name, cause_id=cause.id)
         changes.tell("payment.refunded", payment)
-    if beyond:
-        review(payment, changes, Review.OVERDRAWN)
 
 
 def _fail_refund(
@@ -162,6 +181,14 @@ def _hold(payment: Payment, amount: int) -> int:
     payment.amount_refund_held += amount - beyond
     payment.amount_overdrawn += beyond
     return beyond
+
+
+def _hold_what_suspense_bore(payment: Payment) -> int:
+    """Take room for refunds that we heard of before the capture; return how much of it."""
+    recovered = min(payment.amount_overdrawn, payment.amount_captured)
+    payment.amount_overdrawn -= recovered
+    payment.amount_refund_held += recovered
+    return recovered
 
 
 def _release(payment: Payment, amount: int) -> int:

@@ -37,11 +37,12 @@ def lock_payment(principal: Principal, payment_id: Any) -> Payment:
 
 def refund_of_the_rest(payment: Payment) -> Refund | None:
     """Return the refund that was asked for without an amount, unless it failed."""
-    return Refund.objects.filter(
+    found = Refund.objects.filter(
         payment=payment,
         is_rest=True,
         status__in=[RefundStatus.PENDING, RefundStatus.SUCCEEDED],
-    ).first()
+    )
+    return found.select_related("operation").first()
 
 
 @needs_transaction

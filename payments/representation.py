@@ -60,6 +60,7 @@ def refund_dict(refund: Refund) -> dict[str, Any]:
         "status": str(refund.status),
         "failure": failure(refund),
         "reason": refund.reason or None,
+        "origin": str(refund.operation.origin),
         "created_at": timestamp(refund.created_at),
     }
 

@@ -14,7 +14,7 @@ from core.fields import (
     StrictString,
     StrictURL,
 )
-from payments.models import Payment, Refund
+from payments.models import Origin, Payment, Refund
 from payments.representation import failure, timestamp
 
 TEXT_LENGTH_MAX = 255
@@ -118,6 +118,12 @@ class RefundRead(serializers.ModelSerializer[Refund]):
     payment = serializers.UUIDField(source="payment_id")
     failure = serializers.SerializerMethodField()
     reason = OrNull(allow_null=True)
+    origin = serializers.ChoiceField(
+        choices=Origin.choices,
+        source="operation.origin",
+        read_only=True,
+        help_text="`provider` is a refund that was made at the provider, without us.",
+    )
     created_at = Timestamp()
 
     class Meta:
@@ -130,6 +136,7 @@ class RefundRead(serializers.ModelSerializer[Refund]):
             "status",
             "failure",
             "reason",
+            "origin",
             "created_at",
         ]
         read_only_fields = fields

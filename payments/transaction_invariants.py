@@ -104,7 +104,10 @@ INVARIANTS: list[Invariant] = [
               AND k.status = 201)
         UNION ALL
         SELECT r.id FROM payments_refund r
-        WHERE r.created_at > now() - {_ANSWER_KEPT} AND NOT r.is_rest AND NOT EXISTS (
+        WHERE r.created_at > now() - {_ANSWER_KEPT} AND NOT r.is_rest
+          AND NOT EXISTS (SELECT 1 FROM payments_operation o
+                          WHERE o.refund_id = r.id AND o.unasked_id <> '')
+          AND NOT EXISTS (
             SELECT 1 FROM core_idempotencyrecord k
             WHERE (k.resource_id, k.merchant_id, k.mode) = (r.id, r.merchant_id, r.mode)
               AND k.status = 201)

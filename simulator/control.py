@@ -143,7 +143,7 @@ def _refund(db: sqlite3.Connection, content: Content) -> Answer:
     ).encode()
     order: Order = orders.read("refund", raw, "")
     made = money.refund(db, order, faults.Script(), now(db))
-    return Answer(201, objects.refund_object(made))
+    return Answer(201, objects.refund_object(db, made))
 
 
 def _webhook(db: sqlite3.Connection, content: Content) -> Answer:

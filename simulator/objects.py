@@ -26,12 +26,18 @@ def charge_object(
     }
 
 
-def refund_object(row: sqlite3.Row, now: float | None = None) -> dict[str, Any]:
+def refund_object(
+    db: sqlite3.Connection, row: sqlite3.Row, now: float | None = None
+) -> dict[str, Any]:
     """Return a refund; with a time, as a look-up at that time shows it."""
     is_stale = now is not None and now < row["shown_from"]
+    (charge_reference,) = db.execute(
+        "SELECT reference FROM sim_charge WHERE id = ?", (row["charge"],)
+    ).fetchone()
     return {
         **_common("refund", row, is_stale=is_stale),
         "charge": row["charge"],
+        "charge_reference": charge_reference,
         "reason": row["reason"],
     }
 
@@ -60,7 +66,7 @@ def shown(
     db: sqlite3.Connection, kind: str, row: sqlite3.Row, now: float | None = None
 ) -> dict[str, Any]:
     """Return a charge or a refund."""
-    return charge_object(db, row, now) if kind == "charge" else refund_object(row, now)
+    return charge_object(db, row, now) if kind == "charge" else refund_object(db, row, now)
 
 
 def with_status(content: Mapping[str, Any], status: str) -> dict[str, Any]:

@@ -199,11 +199,16 @@ class Provider(Reciting):
 
 
 def told(
-    payment: Payment, kind: str, *, reference: UUID | None = None, secret: str = "", **changed: Any
+    payment: Payment,
+    kind: str,
+    *,
+    reference: UUID | str | None = None,
+    secret: str = "",
+    **changed: Any,
 ) -> Answer:
     """Have the provider of this payment send a webhook about it, or about a refund of it."""
     body = body_of(
-        reference or payment.id,
+        payment.id if reference is None else reference,
         **{"id": f"evt_{uuid4()}", "type": kind, "amount": payment.amount,
            "currency": payment.currency, **changed},
     )  # fmt: skip

@@ -2,25 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from core.db import rows, rows_of_values
+from core.db import needs_transaction, rows, rows_of_values
 from core.kill_points import reached
 from core.logging import get_logger
 from core.metrics import PROVIDER_EVENTS
 from outbox import staging
-from outbox.handling import Completion, Done, Started
-from payments import cases, notices
+from outbox.handling import Again, Completion, Done, Started
+from payments import cases, notices, placing, unasked
 from payments.cases import Case, Docket
 from payments.changes import Changes
 from payments.models import Notice
-from payments.notices import Address, Placing
+from payments.placing import Address, Placing
 from webhooks.ingress import APPLY
 from webhooks.models import ProviderEvent
 
 log = get_logger(__name__)
 
+# A refund of ours that is in doubt is asked about every minute at the most.
+WAIT_SECONDS_MIN, WAIT_SECONDS_MAX = 2.0, 60.0
+NOT_TOLD_APART = "it may be a refund of ours that is still in doubt"
 
 _WRITE_APPLIED = """
     UPDATE webhooks_providerevent SET applied_at = now() WHERE id = ANY(%s::uuid[])
@@ -42,9 +46,16 @@ class Pile:
     docket: Docket
 
     def case_of(self, event_id: UUID) -> Case | None:
-        """Return the case that an event is about."""
-        operation_id = self.placing.operation_ids.get(event_id)
+        """Return the case that an event is about, or the charge that its refund gives back."""
+        place = self.placing
+        operation_id = place.operation_ids.get(event_id) or place.charges.get(event_id)
         return self.docket.cases[operation_id] if operation_id else None
+
+    def waits(self, event: ProviderEvent) -> bool:
+        """Tell whether a refund of ours is being asked about before anybody can tell."""
+        case = self.case_of(event.id)
+        is_in_doubt = event.id in self.placing.in_doubt and _is_new(event)
+        return is_in_doubt and case is not None and not case.payment.needs_review
 
 
 class ProviderEventHandler:
@@ -55,13 +66,14 @@ class ProviderEventHandler:
     def load(self, subjects: Sequence[UUID]) -> Pile:
         """Read the events, lock the payments they are about, and read those."""
         events = {event.id: event for event in ProviderEvent.objects.filter(id__in=subjects)}
-        placing = notices.place(
-            {
-                event.id: Address(event.gateway, event.kind, event.reference, event.provider_id)
-                for event in events.values()
-            }
-        )
-        return Pile(events, placing, cases.load(list({*placing.operation_ids.values()})))
+        addresses = {event.id: _address(event) for event in events.values()}
+        place = placing.place(addresses)
+        docket = cases.load(place.subjects)
+        if place.charges:
+            # Their payments are locked only now, and what tells their refunds apart may be new.
+            place = placing.place(addresses)
+            docket = cases.load(place.subjects)
+        return Pile(events, place, docket)
 
     def describe(self, case: Pile, subject_id: UUID) -> dict[str, str]:
         """Return the ids that log lines about this event carry."""
@@ -81,7 +93,8 @@ class ProviderEventHandler:
         """Apply or park each event."""
         changes = Changes(case.docket.now)
         events = [case.events[message.subject_id] for message, _ in answers]
-        new = [event for event in events if not (event.applied_at or event.parked_at)]
+        waiting = {event.id for event in events if case.waits(event)}
+        new = [event for event in events if _is_new(event) and event.id not in waiting]
         reasons = _take(case, new, changes)
         changes.flush()
         reached("fold.after_changes")
@@ -91,7 +104,12 @@ class ProviderEventHandler:
         staging.hasten(list(case.placing.operation_ids.values()))
         ends = {event.id: "known" for event in events}
         ends |= {event.id: "parked" if event.id in reasons else "applied" for event in new}
-        return {message.id: Done(ends[message.subject_id]) for message, _ in answers}
+        return {
+            message.id: _wait(case, message)
+            if message.subject_id in waiting
+            else Done(ends[message.subject_id])
+            for message, _ in answers
+        }
 
     def record(self, case: Pile, answers: Sequence[tuple[Started, Any]]) -> None:
         """Do nothing: the event itself is the fact, and it is stored."""
@@ -102,21 +120,52 @@ class ProviderEventHandler:
     def bury(self, case: Pile, messages: Sequence[Started], reason: str) -> None:
         """Park the events of dead messages, so that they stand where a person looks."""
         events = [event for message in messages if (event := case.events.get(message.subject_id))]
-        new = [event for event in events if not (event.applied_at or event.parked_at)]
+        new = [event for event in events if _is_new(event)]
         _park([(event, f"its message died: {reason}") for event in new])
+
+
+def _is_new(event: ProviderEvent) -> bool:
+    return not (event.applied_at or event.parked_at)
+
+
+def _address(event: ProviderEvent) -> Address:
+    return Address(
+        event.gateway,
+        event.kind,
+        event.reference,
+        event.provider_id,
+        event.charge_reference,
+        event.amount,
+        event.currency,
+    )
+
+
+@needs_transaction
+def _wait(pile: Pile, message: Started) -> Again:
+    """Have the provider asked about the refunds of ours that it may be, and come back."""
+    if message.starts == 1:
+        staging.hasten(pile.placing.in_doubt[message.subject_id])
+    seconds = min(WAIT_SECONDS_MIN * message.starts, WAIT_SECONDS_MAX)
+    return Again(timedelta(seconds=seconds), "in_doubt", spends=False, error=NOT_TOLD_APART)
 
 
 def _take(pile: Pile, events: Sequence[ProviderEvent], changes: Changes) -> dict[UUID, str]:
     """Take what has a place; return, by event, why a person should look, where one should."""
-    told, reasons = [], {}
-    for event in events:
-        case = pile.case_of(event.id)
-        if case is None:
-            reasons[event.id] = pile.placing.unplaceable[event.id]
-        else:
-            told.append((case, _notice(event)))
-    objections = notices.take(told, changes)
-    return reasons | {event_id: reason for event_id, reason in objections.items() if reason}
+    place, told = pile.placing, {event.id: _notice(event) for event in events}
+    reasons = {event.id: place.unplaceable[event.id] for event in events
+               if event.id in place.unplaceable}  # fmt: skip
+    reasons |= {event.id: NOT_TOLD_APART for event in events if event.id in place.in_doubt}
+    found = {event_id: pile.docket.cases[operation_id]
+             for event_id, operation_id in place.operation_ids.items()}  # fmt: skip
+    seen = [
+        (pile.docket.cases[charge_id], told[event_id])
+        for event_id, charge_id in place.unasked.items()
+        if event_id in told
+    ]
+    opened, refused = unasked.open_cases(seen, changes)
+    found |= opened
+    objections = notices.take([(found[id_], told[id_]) for id_ in told if id_ in found], changes)
+    return reasons | refused | {event_id: why for event_id, why in objections.items() if why}
 
 
 def _notice(event: ProviderEvent) -> Notice:

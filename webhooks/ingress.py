@@ -31,17 +31,17 @@ _RECEIVED = {"type": "object", "properties": {"received": {"type": "boolean"}}}
 # Duplicates are decided by what was signed; headers outside the signature prove nothing.
 _STORE = """
     INSERT INTO webhooks_providerevent
-        (id, gateway, content_sha256, event_id, kind, outcome, reference, provider_id, amount,
-         currency, code, detail, content, parked_at, parked_reason)
+        (id, gateway, content_sha256, event_id, kind, outcome, reference, charge_reference,
+         provider_id, amount, currency, code, detail, content, parked_at, parked_reason)
     VALUES (%(id)s, %(gateway)s, %(digest)s, %(event_id)s, %(kind)s, %(outcome)s, %(reference)s,
-            %(provider_id)s, %(amount)s, %(currency)s, %(code)s, %(detail)s, %(content)s,
-            CASE WHEN %(parked_reason)s <> '' THEN now() END, %(parked_reason)s)
+            %(charge_reference)s, %(provider_id)s, %(amount)s, %(currency)s, %(code)s, %(detail)s,
+            %(content)s, CASE WHEN %(parked_reason)s <> '' THEN now() END, %(parked_reason)s)
     ON CONFLICT (gateway, content_sha256) DO NOTHING
     RETURNING id
 """
 _UNREADABLE: dict[str, Any] = {
-    **dict.fromkeys(("event_id", "kind", "outcome", "reference", "provider_id"), ""),
-    **dict.fromkeys(("currency", "code", "detail"), ""),
+    **dict.fromkeys(("event_id", "kind", "outcome", "reference", "charge_reference"), ""),
+    **dict.fromkeys(("provider_id", "currency", "code", "detail"), ""),
     "amount": None,
     "parked_reason": "it cannot be read",
 }
@@ -130,6 +130,7 @@ def _columns(notice: base.Notice) -> dict[str, Any]:
         "kind": notice.kind,
         "outcome": outcome.kind.value,
         "reference": clean(notice.reference, ID_LENGTH),
+        "charge_reference": clean(notice.charge_reference, ID_LENGTH),
         "provider_id": clean_id(notice.provider_id),
         "amount": outcome.amount,
         "currency": clean(outcome.currency, CODE_LENGTH),

@@ -17,11 +17,15 @@ INVARIANTS: list[Invariant] = [
     ),
     Invariant(
         "webhooks-applied-are-facts",
-        "what was applied stands among the facts, as it was received",
+        "what was applied stands among the facts, as it was received; but for what never moved: a"
+        " refund made without us",
         """
         SELECT e.id, e.gateway, e.outcome, n.outcome AS fact FROM webhooks_providerevent e
         LEFT JOIN payments_notice n ON n.id = e.id
         WHERE e.applied_at IS NOT NULL AND n.id IS NULL
+              AND (e.kind <> 'refund' OR e.outcome = 'succeeded' OR EXISTS (
+                  SELECT 1 FROM payments_operation o
+                  WHERE o.kind = 'refund' AND e.reference IN (o.id::text, o.refund_id::text)))
            OR n.id IS NOT NULL AND (n.outcome, n.provider_id, n.amount, n.currency)
               IS DISTINCT FROM (e.outcome, e.provider_id, e.amount, e.currency)
         """,

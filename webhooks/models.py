@@ -23,6 +23,7 @@ class ProviderEvent(models.Model):
     kind = models.TextField(default="")
     outcome = models.TextField(default="")
     reference = models.TextField(default="")
+    charge_reference = models.TextField(default="", db_default="")  # what a refund gives back
     provider_id = models.TextField(default="")
     amount = models.BigIntegerField(null=True)
     currency = models.TextField(default="")

@@ -58,6 +58,7 @@ def _notice(content: dict[str, Any], occurred_at: datetime) -> Notice:
         raise NoticeMalformed(message)
     kind, outcome = known
     provider_id = _text(content, "provider_id")
+    charge_reference = _text(content, "charge_reference", required=False)
     return Notice(
         event_id=_text(content, "id"),
         kind=kind,
@@ -69,9 +70,10 @@ def _notice(content: dict[str, Any], occurred_at: datetime) -> Notice:
             code=_text(content, "code", required=False),
             message=_text(content, "message", limit=_MESSAGE_LENGTH_MAX, required=False),
         ),
-        reference=_text(content, "reference"),
+        reference=_text(content, "reference", required=not charge_reference),
         provider_id=provider_id,
         occurred_at=occurred_at,
+        charge_reference=charge_reference,
     )
 
 

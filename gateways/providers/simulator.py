@@ -202,6 +202,7 @@ class Simulator:
             reference=_text(content, "reference"),
             provider_id=outcome.provider_id,
             occurred_at=signed_at,
+            charge_reference=_text(content, "charge_reference") if kind == "refund" else "",
         )
 
     def _outcome(self, kind: Kind, operation_id: UUID | None, content: Any) -> Outcome:

@@ -162,7 +162,7 @@ class PaymentPages(Statused):
     def sections(self, row: Payment) -> list[Section]:
         """Return everything that belongs to the payment."""
         operations = list(row.operations.order_by("id")[:ROWS_MAX])
-        refunds = list(row.refunds.order_by("id")[:ROWS_MAX])
+        refunds = list(row.refunds.select_related("operation").order_by("id")[:ROWS_MAX])
         ids, sources = [one.id for one in operations], [row.id, *(one.id for one in refunds)]
         messages = messages_of(ids)
         return [
@@ -248,12 +248,13 @@ def refunds_of(found: list[Refund]) -> Section:
     """Return refunds as a table."""
     return section(
         "Refunds",
-        ("Refund", "Status", "Amount", "Reason", "Failure", "Asked"),
+        ("Refund", "Status", "Amount", "Made by", "Reason", "Failure", "Asked"),
         [
             (
                 words.to(one),
                 words.tinted(one.status, trail.STATUS_TONES),
                 words.amount(one.amount, one.currency),
+                one.operation.origin.label,
                 words.said(one.reason),
                 words.said(one.failure_code),
                 words.moment(one.created_at),

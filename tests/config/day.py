@@ -62,6 +62,7 @@ def live_through() -> None:
     settle_everything()
 
     tell_late(declined, plain, twice)
+    refunded_elsewhere(partly)
     twice.refresh_from_db()
     look_at(twice)
 
@@ -75,6 +76,20 @@ def tell_late(declined: Payment, plain: Payment, twice: Payment) -> None:
         "mock_success", reference=str(plain.id), type="charge.failed", amount=1_000, provider_id="x"
     )
     tell("mock_success", reference=str(twice.id), amount=1_100, **success)
+    settle_everything()
+
+
+def refunded_elsewhere(payment: Payment) -> None:
+    """Have somebody refund a part at the provider's own page."""
+    for kind in ("refund.failed", "refund.succeeded"):
+        tell(
+            "mock_success",
+            type=kind,
+            reference="dashboard",
+            charge_reference=str(payment.id),
+            provider_id="re_dashboard",
+            amount=350,
+        )
     settle_everything()
 
 

@@ -34,6 +34,7 @@ _SENDS = """
     SELECT count(*) FROM sim_call WHERE kind = 'charge' AND met NOT LIKE '429%' GROUP BY reference
 """
 _STATUSES = "SELECT payment_method, status FROM payments_payment WHERE gateway = 'simulator'"
+_STANDING = "SELECT status, amount_refunded FROM payments_payment WHERE id = %s"
 
 
 def _pay(merchants, faults):
@@ -162,17 +163,28 @@ def test_forged_and_foreign_webhooks_change_nothing(begin):
     simulated.control(stack, "webhook", object=charge, status="captured", forged=True)
     waiting = "SELECT 1 FROM sim_letter WHERE forged AND given_up_at IS NOT NULL"
     stack.until("the forgery to be refused", lambda: simulated.ask(stack, waiting), 20)
-    refund = "a refund made in the dashboard"
-    paid = Merchants(stack).pay(gateway="simulator")
-    books.settle(stack)
-    simulated.control(stack, "refund", reference=_reference(stack, paid), amount=100)
-
-    parked = "SELECT parked_reason FROM webhooks_providerevent WHERE parked_at IS NOT NULL"
-    stack.until(refund, lambda: stack.rows(parked), 20)
     assert _ends(stack)["decline_expired"] == Status.FAILED
-    status = "SELECT status, amount_refunded FROM payments_payment WHERE id = %s"
-    assert stack.rows(status, payment) == [(Status.FAILED, 0)]
-    assert stack.rows(status, paid) == [(Status.SUCCESS, 0)]
+    assert stack.rows(_STANDING, payment) == [(Status.FAILED, 0)]
+
+
+def test_refunds_made_in_the_dashboard_are_booked_beside_ours(begin):
+    stack = begin(*ALL)
+    merchants = Merchants(stack)
+    paid = merchants.pay(gateway="simulator", amount=1000)
+    books.settle(stack)
+
+    for amount in (100, 200):
+        simulated.control(stack, "refund", reference=_reference(stack, paid), amount=amount)
+    merchants.refund(paid, key="ours", amount=300, reason="sim_error_stored")
+
+    told = lambda: stack.rows(_STANDING, paid) == [(Status.SUCCESS, 600)]  # noqa: E731
+    stack.until("three refunds", told, 40)
+    books.settle(stack)
+    simulated.check_owed(stack)
+    origins = "SELECT unasked_id <> '' FROM payments_operation WHERE kind = 'refund' ORDER BY 1"
+    assert stack.rows(origins) == [(False,), (True,), (True,)]
+    verdict = stack.manage("verify", "--quiescent")
+    assert verdict.returncode == 0, verdict.stdout
 
 
 def _reference(stack, payment):

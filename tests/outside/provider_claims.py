@@ -15,6 +15,8 @@ _BOOKED = f"""
         SELECT h.id, h.kind, h.source_id, t.currency, sum(t.amount)::bigint AS amount
         FROM ledger_transaction h
         JOIN ledger_transfer t ON t.transaction_id = h.id AND t.layer = 'posted'
+        JOIN ledger_account g ON g.id IN (t.debit_account_id, t.credit_account_id)
+            AND g.code = 'gateway_receivable'
         GROUP BY h.id, t.currency
     ), booked AS (
         SELECT a.kind, o.provider_id AS object, a.amount, a.currency
@@ -75,12 +77,13 @@ MOVED = [
     ),
     Invariant(
         "provider-moved-what-ended-well",
-        "at rest the provider moved money exactly for what we call succeeded",
+        "at rest the provider moved money exactly for what we asked for and call succeeded",
         f"""
         SELECT o.id, o.kind, o.state, e.reference FROM payments_operation o
         FULL JOIN (SELECT DISTINCT reference, replace(kind, 'capture', 'charge') AS kind
                    FROM sim_effect) AS e ON e.reference = o.id::text AND e.kind = o.kind
-        WHERE o.gateway = '{GATEWAY}' AND (o.state = 'succeeded') <> (e.reference IS NOT NULL)
+        WHERE o.gateway = '{GATEWAY}' AND o.unasked_id = ''
+              AND (o.state = 'succeeded') <> (e.reference IS NOT NULL)
            OR o.id IS NULL AND e.reference ~ '^[0-9a-f]{{8}}-'
         """,
         quiescent=True,

@@ -28,6 +28,7 @@ class TestOfTheRest:
             "status": "PENDING",
             "failure": None,
             "reason": None,
+            "origin": "merchant",
         }
 
     def test_is_answered_with_itself_while_it_is_pending(self):

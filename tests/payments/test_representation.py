@@ -9,7 +9,7 @@ from uuid import uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments.models import Payment, Refund
+from payments.models import Operation, Payment, Refund
 from payments.representation import payment_dict, refund_dict, timestamp, to_json
 from payments.serializers import PaymentRead, RefundRead
 from payments.states import RefundStatus, Status
@@ -50,6 +50,7 @@ refunds = st.builds(
     failure_code=texts,
     failure_message=texts,
     reason=texts,
+    operation=st.builds(Operation, unasked_id=texts),
     created_at=moments,
 )
 

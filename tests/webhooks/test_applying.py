@@ -209,13 +209,13 @@ class TestParked:
         assert ProviderEvent.objects.get(provider_id="ch_other").parked_reason
         assert ProviderEvent.objects.get(provider_id=first).applied_at
 
-    def test_is_a_refund_of_what_has_none(self):
+    def test_is_a_refund_that_names_no_charge_of_ours(self):
         payment = a_shop().sold()
 
-        told(payment, "refund.succeeded")
+        told(payment, "refund.succeeded", reference=uuid4(), charge_reference="order-7")
         drain()
 
-        assert len(parked()) == 1
+        assert parked() == ["no operation of ours has this reference"]
 
     def test_waits_with_a_reason_and_ends_its_message(self):
         deliver("mock_success", body_of(uuid4()))
@@ -231,7 +231,7 @@ class TestParked:
 def statements_to_apply(payments: list[Payment]) -> int:
     for payment in payments:
         told(payment, "charge.succeeded", provider_id=f"ch_{payment.id}")
-        told(payment, "refund.succeeded")
+        told(payment, "refund.succeeded", reference=uuid4())
     jobs = [job for job in claim_all() if job.lane.startswith("apply")]
     with CaptureQueriesContext(connection) as captured:
         for job in jobs:
