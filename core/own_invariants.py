@@ -8,6 +8,7 @@ from core.grants import (
 )
 from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
+from core.secrecy import no_card_numbers, no_secrets
 
 GUARDS = [
     *(
@@ -49,6 +50,19 @@ INVARIANTS: list[Invariant] = [
         WHERE '' IN (trim(actor), trim(action), trim(subject_id), trim(reason))
         """,
     ),
+    Invariant(
+        "core-at-rest-no-key-is-locked",
+        "at rest no transaction holds an idempotency key",
+        """
+        SELECT l.pid, l.classid, l.objid FROM pg_locks l
+        JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+        -- A key's number fills all of 64 bits; the others that are taken are small.
+        WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.classid::bigint <> 0
+        """,
+        quiescent=True,
+    ),
+    no_card_numbers("core", ["core_merchant", "core_idempotencyrecord", "core_auditentry"]),
+    no_secrets("core", ["core_merchant", "core_apikey", "core_auditentry"]),
     triggers_in_force("core", GUARDS),
     rights_as_listed("core", GRANTS, OPERATOR_GRANTS),
     rights_as_listed("django", DJANGO_GRANTS, OPERATOR_DJANGO_GRANTS),

@@ -2,6 +2,7 @@
 
 from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
+from core.secrecy import no_card_numbers, no_secrets
 from outbox.grants import GRANTS, OPERATOR_GRANTS
 
 _REFUSE = "outbox_refuse"
@@ -75,6 +76,8 @@ INVARIANTS: list[Invariant] = [
         "SELECT id, kind, lane, lease_until FROM outbox_message WHERE state = 1",
         quiescent=True,
     ),
+    no_card_numbers("outbox", ["outbox_message", "outbox_lapse"]),
+    no_secrets("outbox", ["outbox_message", "outbox_lapse"]),
     triggers_in_force("outbox", GUARDS),
     rights_as_listed("outbox", GRANTS, OPERATOR_GRANTS),
 ]

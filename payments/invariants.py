@@ -5,6 +5,7 @@ from typing import Any
 
 from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
+from core.secrecy import no_card_numbers, no_secrets
 from payments import (
     fact_invariants,
     money_invariants,
@@ -180,6 +181,9 @@ INVARIANTS: list[Invariant] = [
     *surplus_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,
     *unasked_invariants.INVARIANTS,
+    no_card_numbers("payments", [*_STATE_TABLES, *_FACT_TABLES]),
+    # What merchants write about their payments is theirs to know.
+    no_secrets("payments", ["payments_attempt", "payments_notice", "payments_seen"]),
     triggers_in_force("payments", GUARDS),
     rights_as_listed("payments", GRANTS, OPERATOR_GRANTS),
 ]

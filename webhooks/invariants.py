@@ -2,6 +2,7 @@
 
 from core.guards import rights_as_listed
 from core.invariants import Invariant
+from core.secrecy import no_card_numbers, no_secrets
 from webhooks.grants import GRANTS, OPERATOR_GRANTS
 
 INVARIANTS: list[Invariant] = [
@@ -59,5 +60,7 @@ INVARIANTS: list[Invariant] = [
            OR closed_at IS NOT NULL AND parked_at IS NULL
         """,
     ),
+    no_card_numbers("webhooks", ["webhooks_providerevent"]),
+    no_secrets("webhooks", ["webhooks_providerevent"]),
     rights_as_listed("webhooks", GRANTS, OPERATOR_GRANTS),
 ]

@@ -16,6 +16,11 @@ UNREVIEWED = "UPDATE payments_payment SET needs_review = false"
 OPEN_AT_REST = ("payments-at-rest-no-message-waits", "payments-at-rest-operations-settled")
 
 OF_HISTORY = {
+    "payments-no-card-numbers": [
+        Damage("UPDATE payments_payment SET description = 'x 5555555555554444'"),
+        Damage("UPDATE payments_event SET payload = '{\"number\": 2223003122003222}'"),
+    ],
+    "payments-no-secrets": [Damage("UPDATE payments_attempt SET detail = 'sk_test_12345678'")],
     "payments-history-moves-are-legal": [
         Damage(
             f"""

@@ -2,6 +2,7 @@
 
 from tests.config.planting import DONE, Damage, copy
 
+A_CARD = "4111111111111111"
 OF_CORE = {
     "core-one-answer-per-key": [Damage(copy("core_idempotencyrecord", "status = 201"))],
     "core-answers-made-something": [
@@ -19,7 +20,20 @@ OF_CORE = {
         for actor, reason in (("'ada'", "'  '"), ("''", "'why not'"))
     ],
 }
+A_KEY = "sk_live_" + "7" * 43
+OF_CORE |= {
+    "core-at-rest-no-key-is-locked": [Damage("SELECT pg_advisory_xact_lock(77::bigint << 40)")],
+    "core-no-card-numbers": [
+        Damage(f"UPDATE core_idempotencyrecord SET body = body || ' {A_CARD}'"),
+        Damage("UPDATE core_merchant SET name = '378282246310005'"),
+    ],
+    "core-no-secrets": [Damage(f"UPDATE core_merchant SET name = 'not {A_KEY}'")],
+}
 OF_OUTBOX = {
+    "outbox-no-card-numbers": [
+        Damage(f"UPDATE outbox_message SET last_error = 'card {A_CARD}.' WHERE id = {DONE}")
+    ],
+    "outbox-no-secrets": [Damage(f"UPDATE outbox_message SET trace = '{A_KEY}'")],
     "outbox-leases-only-in-flight": [
         Damage(f"UPDATE outbox_message SET lease_until = now() WHERE id = {DONE}"),
         Damage(f"UPDATE outbox_message SET job = gen_random_uuid() WHERE id = {DONE}"),
@@ -70,6 +84,12 @@ OF_OUTBOX = {
     ],
 }
 OF_WEBHOOKS = {
+    "webhooks-no-card-numbers": [
+        Damage(f'UPDATE webhooks_providerevent SET content = \'{{"number": "{A_CARD}"}}\'')
+    ],
+    "webhooks-no-secrets": [
+        Damage("UPDATE webhooks_providerevent SET detail = 'whsec_' || repeat('a', 20)")
+    ],
     "webhooks-none-forgotten": [
         Damage("UPDATE webhooks_providerevent SET parked_at = NULL, parked_reason = ''")
     ],
