@@ -127,6 +127,9 @@ def _report(run: Run) -> None:
     cuts = sum(link.commits_cut for link in run.stack.wires.links.values())
     _table("besides", [("commits cut", cuts), ("started again", run.stack.restarts)])
     _table("answers (0: none)", sorted(run.load.answers.items()))
+    show("\nlast to settle: seconds after the last fault, by which message, and what was tried")
+    for kind, seconds, *how in run.found.slowest:
+        show(f"  {kind:<7}{seconds:>6} s  {' | '.join(str(one) for one in how)}")
     for failure in run.storm.failed[:5]:
         show(f"a fault failed: {failure}")
     for text in run.found.broken:
@@ -160,7 +163,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     add("--duration", type=float, default=float(env("DURATION") or 180), help="seconds (180)")
     add("--seed", type=int, default=int(env("SEED") or secrets.randbelow(1 << 31)))
     add("--faults", default=env("FAULTS") or "", help="only these, with commas between (all)")
-    add("--rate", type=float, default=12.0, help="payments a second that are begun (12)")
+    add("--rate", type=float, default=10.0, help="payments a second that are begun (10)")
     add("--slots", type=int, default=2, help="slots of each of three workers (2)")
     add("--profile", default="storm", help="how the provider behaves, docs/simulator.md (storm)")
     add("--settle", type=float, default=120.0, help="seconds in which all has to settle (120)")

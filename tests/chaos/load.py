@@ -25,7 +25,7 @@ from tests.crash.merchants import (
 )
 from tests.outside.journal import Journal
 
-THREADS = 10
+THREADS = 16
 PAYMENTS_MAX = 20_000
 # How many may wait for their first answer: when nobody answers, asking more shows nothing.
 UNANSWERED_MAX = 200

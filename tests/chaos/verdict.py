@@ -29,6 +29,14 @@ _P99 = """
         ORDER BY extract(epoch FROM settled_at) - %s), 0)
     FROM payments_operation WHERE extract(epoch FROM settled_at) > %s
 """
+_SLOWEST = """
+    SELECT o.kind, round(extract(epoch FROM o.settled_at)::numeric - %s::numeric, 1) AS seconds,
+           m.kind AS by, m.starts, m.lost, m.failures, m.last_error,
+           (SELECT string_agg(concat_ws(' ', a.kind, a.outcome, a.code), ', ' ORDER BY a.id)
+            FROM payments_attempt a WHERE a.operation_id = o.id)
+    FROM payments_operation o LEFT JOIN outbox_message m ON m.subject_id = o.id
+    WHERE o.settled_at IS NOT NULL ORDER BY o.settled_at DESC LIMIT 8
+"""
 # Which of the numbers in the last line a broken claim counts for; any other one fails the run, too.
 _COUNTS_AS = {
     "provider-charged-once": "duplicates",
@@ -61,6 +69,7 @@ class Verdict:
     settle_p99_s: float = 0.0
     broken: list[str] = field(default_factory=list)
     may_be_calm: bool = False
+    slowest: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property
     def line(self) -> str:
@@ -145,6 +154,7 @@ def judge(verdict: Verdict, ground: Ground, journal: Journal, ended_at: float) -
         verdict.find(violation.name, str(violation), violation.count)
     verdict.payments = ground.value("SELECT count(*) FROM payments_payment")
     verdict.settle_p99_s = float(ground.rows(_P99, ended_at, ended_at)[0][0])
+    verdict.slowest = ground.rows(_SLOWEST, ended_at)
     verdict.stale = int(ground.counted(SENSORS["stale"]))
     verdict.fenced = int(ground.counted(SENSORS["fenced"]))
     verdict.kills = ground.kills.total()
