@@ -8,7 +8,7 @@ OFFLINE = @ENV_FILE= DEBUG=1 DATABASE_URL=postgresql://nobody@127.0.0.1:1/none \
 ARGS ?=
 
 .DEFAULT_GOAL = help
-.PHONY: up down reset status logs test bench chaos containers-test check lint types imports fix migrations openapi help
+.PHONY: up down reset status logs test bench chaos kill-matrix containers-test check lint types imports fix migrations openapi help
 
 up:  ## start everything and keep it running until Ctrl-C (PORT=8005)
 	$(LOCAL) -m config.stack up
@@ -33,6 +33,9 @@ bench:  ## measure, and write docs/performance.md (ARGS="--help", ARGS="--quick 
 
 chaos:  ## kill, freeze, wipe and cut under load, then compare all books (DURATION=180 SEED= FAULTS=)
 	$(DEV) -m tests.chaos $(ARGS)
+
+kill-matrix:  ## kill every process at every step, and write docs/kill-matrix.md (ARGS="--help", ARGS="--sample 100")
+	$(LOCAL) -m tests.kills $(ARGS)
 
 containers-test:  ## run the containers for real (root, Debian, podman; ARGS=--help)
 	@$(PYTHON) -m tests.containers $(ARGS)

@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import requests
 
-from tests.crash.stack import Stack
 from tests.outside.journal import Journal
 
 # What `manage.py seed_demo` makes.
@@ -26,10 +25,20 @@ SERVER_ERROR = 500
 Body = Mapping[str, Any]
 
 
+class Asked(Protocol):
+    """Whoever has a web server for merchants, and a database that knows them."""
+
+    port: int
+
+    def value(self, sql: str, *params: Any) -> Any:
+        """Return the one value that the database answers."""
+        ...
+
+
 class Merchants:
     """A swarm of clients with one journal: key → the ids answered with 2xx."""
 
-    def __init__(self, stack: Stack, journal: Journal | None = None) -> None:
+    def __init__(self, stack: Asked, journal: Journal | None = None) -> None:
         self._base = f"http://127.0.0.1:{stack.port}"
         self._journal = journal
         self._merchant = stack.value("SELECT id::text FROM core_merchant") if journal else ""

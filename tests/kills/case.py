@@ -1,0 +1,163 @@
+"""One case: a story, and a death or a freeze at one moment of it. Afterwards all must hold."""
+
+import random
+import time
+import traceback
+from collections import Counter
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tests.kills.place import Place, Stuck
+from tests.kills.scenarios import SCENARIOS
+from tests.kills.teller import Teller
+from tests.kills.tending import Tender
+from tests.outside import checking
+from tests.outside.journal import Journal
+
+HELD, BROKEN, UNREACHED = "held", "broken", "unreached"
+FENCES, STALE = "pay_fence_rejections_total", "pay_stale_deliveries_total"
+# Where a frozen worker holds a start, or a job, that another one has taken over meanwhile: when it
+# wakes up it must find itself fenced, or its job stale, or the case has shown nothing.
+TAKEN_OVER = frozenset(
+    {
+        *("worker.on_receive", "worker.after_intent", "worker.before_send", "worker.after_send"),
+        *("worker.answer_begun", "worker.after_answer", "worker.before_settle"),
+        *("worker.after_fence", "worker.after_answer_stored", "worker.after_outcome"),
+        *("worker.settle_uncommitted", "worker.after_local_start"),
+        *("fold.after_changes", "fold.after_marks"),
+    }
+)
+# A zombie may have to find out first that its connection is gone.
+WAKING_SECONDS = 10.0
+IDLING_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Case:
+    """Which story, and what happens the how manieth time at which point of it."""
+
+    scenario: str
+    point: str = ""
+    nth: int = 1
+    action: str = "kill"
+
+    def __str__(self) -> str:
+        return f"{self.scenario}/{self.point}:{self.nth}:{self.action}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Case":
+        """Read what ``str`` made."""
+        scenario, _, rest = text.partition("/")
+        point, nth, action = rest.split(":")
+        return cls(scenario, point, int(nth), action)
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a case."""
+
+    case: Case
+    outcome: str = HELD
+    seconds: float = 0.0
+    trouble: str = ""
+    reached: Counter[str] = field(default_factory=Counter)
+    trace: list[str] = field(default_factory=list)
+    fences: int = 0
+    stale: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is kept of it; of a good one no trace."""
+        kept = {**asdict(self), "case": str(self.case)}
+        for name in ("reached", *(() if self.outcome == BROKEN else ("trace", "trouble"))):
+            del kept[name]
+        return kept
+
+
+class Violated(Exception):
+    """Something does not hold."""
+
+
+def run(place: Place, case: Case, seed: int) -> Result:
+    """Tell the story, with a death in it, and look whether everything holds afterwards."""
+    began, result = time.monotonic(), Result(case)
+    scenario = SCENARIOS[case.scenario]
+    armed = [f"{case.point}:{case.nth}:{case.action}"] if case.point else []
+    kill_point = ",".join([*filter(None, [scenario.armed]), *armed])
+    chance = random.Random(f"{seed}/{case}")
+    try:
+        place.renew(kill_point=kill_point, seed=chance.random(), **scenario.options)
+        _live_through(place, case, result, whole=chance.random() < 0.5)
+    except (Stuck, Violated, AssertionError) as problem:
+        result.outcome = BROKEN
+        result.trouble = str(problem) or traceback.format_exc()
+    result.trace = [" ".join(hit[:3]) for hit in place.trace()]
+    result.reached = Counter(hit[0] for hit in place.trace())
+    if result.outcome == HELD and case.point and not _happened(place, case):
+        result.outcome = UNREACHED
+    result.seconds = round(time.monotonic() - began, 2)
+    if result.outcome != BROKEN:
+        place.clear()
+    return result
+
+
+def _happened(place: Place, case: Case) -> bool:
+    wanted = [case.point, str(case.nth), case.action]
+    return any(hit[:3] == wanted for hit in place.trace())
+
+
+def _live_through(place: Place, case: Case, result: Result, *, whole: bool) -> None:
+    with closing(Journal(place.folder / "journal.jsonl")) as journal:
+        journal.path.write_bytes(b"")
+        place.start_all()
+        tender = Tender(place, journal, whole=whole)
+        tender.start()
+        try:
+            teller = Teller(place, journal)
+            SCENARIOS[case.scenario].tell(teller)
+            teller.until_settled()
+            if tender.stopped:
+                _wake(place, case, tender)
+                teller.until_settled()
+            teller.ask_again()
+            teller.until_settled()
+            result.fences, result.stale = int(place.counted(FENCES)), int(place.counted(STALE))
+        except Exception:
+            if tender.trouble:
+                raise tender.trouble from None
+            raise
+        finally:
+            tender.stop()
+        _check(place, teller, tender)
+
+
+def _wake(place: Place, case: Case, tender: Tender) -> None:
+    """Let the frozen worker go on, now that another has finished, and see what it finds."""
+    before = place.counted(FENCES, STALE)
+    tender.thaw()
+    is_fenced = case.point in TAKEN_OVER
+    deadline = time.monotonic() + (WAKING_SECONDS if is_fenced else IDLING_SECONDS)
+    while time.monotonic() < deadline:
+        if is_fenced and place.counted(FENCES, STALE) > before:
+            return
+        time.sleep(0.05)
+    if is_fenced:
+        message = "the frozen worker woke up, and was neither fenced nor stale"
+        raise Violated(message)
+
+
+def _check(place: Place, teller: Teller, tender: Tender) -> None:
+    if tender.unexpected:
+        message = f"a process died that was not told to: {tender.unexpected[0]}"
+        raise Violated(message)
+    for payment, ends in teller.ends.items():
+        if (status := teller.status_of(payment)) not in ends:
+            message = f"payment {payment} is {status}, not {' or '.join(ends)}"
+            raise Violated(message)
+    verdict = place.run("verify", seed=0)
+    if verdict["bad"]:
+        raise Violated("; ".join(verdict["bad"]))
+    url = place.ground.databases.url(place.database, owner=True)
+    broken = checking.check(url, place.simulator_db, place.folder / "journal.jsonl", at_rest=True)
+    if broken:
+        raise Violated(str(broken[0]))

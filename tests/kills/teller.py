@@ -1,0 +1,191 @@
+"""Tells one story: what merchants ask, what the provider is made to do, what an operator does."""
+
+import re
+import sqlite3
+import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from html import unescape
+from typing import Any
+
+import requests
+
+from tests.crash.merchants import Merchants
+from tests.kills.ground import API_KEY, CONTROL_TOKEN
+from tests.kills.place import Place
+from tests.outside.journal import Journal
+
+REACHED_SECONDS = 25
+ADMIN_ADDRESS = "/admin/"
+SUCCESS, FAILED, REFUNDED = "SUCCESS", "FAILED", "REFUNDED"
+
+# What is not over, and is nobody's but ours: a person may take an hour.
+UNSETTLED = """
+    SELECT 'message', m.id::text, m.kind, m.state::text FROM outbox_message m
+    LEFT JOIN payments_operation o ON o.id = m.subject_id
+    LEFT JOIN payments_payment p ON p.id = o.payment_id
+    WHERE m.state = 1 OR m.state IN (0, 2) AND (
+        m.available_at < now() + interval '20 s' AND m.state = 0
+        OR NOT coalesce(p.needs_review, false)
+            AND NOT EXISTS (SELECT 1 FROM payments_seen s WHERE s.operation_id = o.id))
+    UNION ALL
+    SELECT 'operation', o.id::text, o.kind, o.state FROM payments_operation o
+    JOIN payments_payment p ON p.id = o.payment_id
+    WHERE o.recheck_at < now() + interval '20 s' OR o.state = 'open' AND NOT p.needs_review
+        AND NOT EXISTS (SELECT 1 FROM payments_seen s WHERE s.operation_id = o.id)
+"""
+_TO_COME = """
+    SELECT 1 FROM sim_letter, (SELECT coalesce(max(CAST(value AS REAL)), 0) AS offset
+                               FROM sim_setting WHERE name = 'clock_offset_seconds')
+    WHERE delivered_at IS NULL AND given_up_at IS NULL AND due_at < :now + offset + 30
+    UNION ALL
+    SELECT 1 FROM sim_charge, (SELECT coalesce(max(CAST(value AS REAL)), 0) AS offset
+                               FROM sim_setting WHERE name = 'clock_offset_seconds')
+    WHERE sim_charge.due_at < :now + offset + 30
+"""
+
+
+class Teller:
+    """The hands of a story."""
+
+    def __init__(self, place: Place, journal: Journal) -> None:
+        self.place = place
+        self.merchants = Merchants(place, journal)
+        self.desk = Desk(place)
+        self.asked: list[tuple[str, str, dict[str, Any]]] = []
+        self.ends: dict[str, Collection[str]] = {}
+
+    def pay(self, faults: str = "success", *, key: str = "", ends: Any = SUCCESS) -> str:
+        """Create a payment, and say how it has to end; return its id."""
+        body = {
+            "amount": 1000,
+            "currency": "INR",
+            "gateway": "simulator",
+            "payment_method": f"sim_{faults}",
+        }
+        key = key or f"pay-{len(self.asked)}"
+        self.asked.append(("/api/payments/", key, body))
+        payment = self.merchants._insist("/api/payments/", key, body)
+        self.ends[payment] = {ends} if isinstance(ends, str) else ends
+        return payment
+
+    def refund(self, payment: str, amount: int | None, reason: str = "") -> str:
+        """Refund a part of a payment, or the rest of it; return the refund's id."""
+        path, key = f"/api/payments/{payment}/refund/", f"refund-{len(self.asked)}"
+        body = {"amount": amount, "reason": reason}
+        body = {name: value for name, value in body.items() if value}
+        self.asked.append((path, key, body))
+        return self.merchants._insist(path, key, body)
+
+    def pay_all(self, keys: list[str]) -> None:
+        """Create payments side by side."""
+        with ThreadPoolExecutor(len(keys)) as pool:
+            list(pool.map(lambda key: self.pay(key=key), keys))
+
+    def ask_again(self) -> None:
+        """Ask everything once more: the journal tells whether the answers are the same."""
+        for path, key, body in self.asked:
+            self.merchants._insist(path, key, body)
+
+    def until(self, what: str, sql: str, *params: Any) -> Any:
+        """Wait until the database finds something; return its first row."""
+        return self.place.until(what, lambda: self.place.rows(sql, *params), REACHED_SECONDS)[0]
+
+    def until_status(self, payment: str, *statuses: str) -> None:
+        """Wait until a payment stands like this."""
+        sql = "SELECT status FROM payments_payment WHERE id = %s AND status = ANY(%s)"
+        self.until(f"{statuses}", sql, payment, list(statuses))
+
+    def until_refunded(self, payment: str, amount: int) -> None:
+        """Wait until so much of a payment went back."""
+        sql = "SELECT 1 FROM payments_payment WHERE id = %s AND amount_refunded = %s"
+        self.until(f"{amount} to be refunded", sql, payment, amount)
+
+    def until_pruned(self) -> None:
+        """Wait until no message is left."""
+        sql = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM outbox_message)"
+        self.until("all messages to be pruned", sql)
+
+    def until_waiting(self, payment: str) -> str:
+        """Wait until the payment's message waits for its time, or all is over; return its id."""
+        sql = """
+            SELECT m.id::text, m.available_at > now() + interval '0.3 s' FROM outbox_message m
+            JOIN payments_operation o ON o.id = m.subject_id
+            WHERE o.payment_id = %s AND (m.state = 8 OR m.state = 0 AND NOT m.alone
+                AND m.starts > 0 AND m.available_at > now() + interval '0.3 s')
+        """
+        message, is_waiting = self.until("a message that waits", sql, payment)
+        return str(message) if is_waiting else ""
+
+    def until_settled(self) -> None:
+        """Wait until nothing is left to do without a person."""
+        self.place.until("everything to settle", self._is_settled, REACHED_SECONDS)
+
+    def _is_settled(self) -> bool:
+        # The provider first: what it has yet to say may undo what we have settled.
+        return not self.ask_provider(_TO_COME, now=time.time()) and not self.place.rows(UNSETTLED)
+
+    def ask_provider(self, sql: str, **params: Any) -> list[tuple[Any, ...]]:
+        """Ask the provider's file."""
+        with closing(sqlite3.connect(self.place.simulator_db, timeout=10)) as db:
+            return db.execute(sql, params).fetchall()
+
+    def control(self, command: str, **content: Any) -> None:
+        """Give the provider a command."""
+        answer = requests.post(
+            f"{self.place.simulator_url}/control/{command}",
+            json=content,
+            headers={"Authorization": f"Bearer {CONTROL_TOKEN}"},
+            timeout=5,
+        )
+        assert answer.ok, answer.text
+
+    def charge_of_a_stranger(self, payment_method: str) -> None:
+        """Have the provider charge for somebody else, and tell us of it."""
+        body = {"reference": "a stranger", "amount": 5, "currency": "INR",
+                "payment_method": payment_method}  # fmt: skip
+        headers = {"Authorization": f"Bearer {API_KEY}", "Idempotency-Key": "s"}
+        address = f"{self.place.simulator_url}/v1/charges"
+        requests.post(address, json=body, headers=headers, timeout=5)
+
+    def until_killed(self) -> None:
+        """Wait until somebody died at a kill point."""
+        self.place.until("a death", lambda: "kill" in {hit[2] for hit in self.place.trace()}, 20)
+
+    def status_of(self, payment: str) -> str:
+        """Return how a payment stands."""
+        sql = "SELECT status FROM payments_payment WHERE id = %s"
+        return str(self.place.value(sql, payment))
+
+
+class Desk:
+    """An operator with a browser, who looks again whenever a page does not come."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def act(self, page: str, label: str) -> bool:
+        """Press a button of a page, if it is there; say whether it was."""
+        while True:
+            try:
+                return self._pressed(page, label)
+            except requests.RequestException:
+                time.sleep(0.05)
+
+    def _pressed(self, page: str, label: str) -> bool:
+        with requests.Session() as browser:
+            browser.trust_env = False
+            browser.cookies.update(self._place.ground.cookies)
+            shown = browser.get(self._place.url(f"{ADMIN_ADDRESS}{page}/change/"), timeout=10)
+            assert shown.ok, (shown.status_code, shown.url)
+            button = re.search(rf'<a class="button" href="([^"]+)">{label}</a>', shown.text)
+            if button is None:
+                return False
+            address = self._place.url(unescape(button[1]))
+            form = browser.get(address, timeout=10).text
+            hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
+            filled = {name: unescape(value) for name, value in hidden}
+            asked = {**filled, "reason": "the kill matrix"}
+            browser.post(address.partition("?")[0], asked, timeout=10, allow_redirects=False)
+        return True
