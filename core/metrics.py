@@ -71,6 +71,9 @@ STARTS_ON_SETTLED = Counter(
 PROVIDER_EVENTS = Counter(
     "pay_provider_events_total", "Provider webhooks by what became of them", ["gateway", "result"]
 )
+REVIEWS = Counter(
+    "pay_reviews_total", "Payments that a person was asked to look at, by what for", ["reason"]
+)
 WAKE_HINT_FAILURES = Counter(
     "pay_wake_hint_failures_total", "Wake hints that did not reach the broker"
 )

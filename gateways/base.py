@@ -4,13 +4,14 @@ Plain values only: a gateway never sees a model, and nothing here knows a provid
 Amounts are integers in minor units beside their ISO 4217 currency.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 from uuid import UUID
+
+from gateways.deadline import Deadline as Deadline  # noqa: PLC0414 - part of the contract
 
 Kind = Literal["charge", "refund"]
 
@@ -30,6 +31,7 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """What a provider said, in our words.
 
+    ``account`` is the account that it names, if that is another one than we asked.
     ``stored_answer`` marks what may have been kept under the key since an earlier request: old
     news, not a state, so the caller goes on to ``find``. A success never carries it.
     """
@@ -38,6 +40,7 @@ class Outcome:
     provider_id: str = ""
     amount: int | None = None
     currency: str = ""
+    account: str = ""
     code: str = ""
     message: str = ""
     action_url: str = ""
@@ -127,16 +130,32 @@ class NoticeMalformed(Exception):
     """A webhook signed rightly that says nothing we can read."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Money that a look-up saw besides what it asked for; the references are a ``Notice``'s."""
+
+    kind: Kind
+    outcome: Outcome
+    reference: str
+    charge_reference: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The provider knows the operation; this is how it stands there now."""
+    """The provider knows the operation; this is how it stands there now.
+
+    ``besides`` has money that moved again for it, and refunds of its charge made without us.
+    """
 
     outcome: Outcome
+    besides: tuple[Sighting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
     """The provider does not know the operation (yet: soon after a call this proves nothing)."""
+
+    besides: tuple[Sighting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +198,7 @@ class Query:
     """Ask how an operation stands. It never acts.
 
     It was sent between ``sent_from`` and ``sent_to``, for providers that can only list a time.
+    ``charge_operation_id`` is what a refund gives back.
     """
 
     operation_id: UUID
@@ -188,6 +208,7 @@ class Query:
     currency: str
     sent_from: datetime | None = None
     sent_to: datetime | None = None
+    charge_operation_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,35 +239,6 @@ class Capabilities:
     key_lifetime: timedelta | None = None
     find: bool
     webhooks: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """Two points of the monotonic clock: the answer must be here by ``at``, and nothing may
-    leave after ``send_before`` (the end of our lease or of the key's life, less a margin)."""
-
-    at: float
-    send_before: float
-
-    @classmethod
-    def after(cls, seconds: float, *, send_within: float | None = None) -> "Deadline":
-        """Return the deadline that many seconds from now; sends end no later than it does."""
-        now = time.monotonic()
-        within = seconds if send_within is None else min(seconds, send_within)
-        return cls(at=now + seconds, send_before=now + within)
-
-    def remaining(self) -> float:
-        """Return the seconds left for an answer, never below zero."""
-        return max(0.0, self.at - time.monotonic())
-
-    @property
-    def passed(self) -> bool:
-        """Test whether there is no time left for an answer."""
-        return time.monotonic() >= self.at
-
-    def may_send(self, *, in_seconds: float = 0.0) -> bool:
-        """Test, directly before a send, whether a request may still leave."""
-        return time.monotonic() + in_seconds < min(self.at, self.send_before)
 
 
 @runtime_checkable

@@ -59,6 +59,8 @@ class Heard:
     code: str = ""
     detail: str = ""
     retry_after_seconds: float | None = None
+    account: str = ""
+    besides: tuple[base.Sighting, ...] = ()
 
 
 def provider_key(operation_id: UUID, gateway: str) -> str:
@@ -128,7 +130,10 @@ def ask(question: Question, lease_end: float) -> Heard:
     reached("worker.before_look")
     # A look needs no key, so it may leave when the key is dead.
     look = base.Deadline(end, send_before=end)
-    return _looked(question, outcome, calling.call(question.gateway, "find", question.query, look))
+    finding = calling.call(question.gateway, "find", question.query, look)
+    besides = () if isinstance(finding, base.Unanswered) else finding.besides
+    seen = tuple(replace(one, outcome=_storable(one.outcome)) for one in besides)
+    return replace(_looked(question, outcome, finding), besides=seen)
 
 
 def _looked(question: Question, outcome: base.Outcome | None, finding: base.Finding) -> Heard:
@@ -169,20 +174,34 @@ def _is_no_state(outcome: base.Outcome | None) -> bool:
 
 
 def _heard(question: Question, outcome: base.Outcome) -> Heard:
+    kept = _storable(outcome)
+    return Heard(
+        question.attempt_id,
+        Said(kept.kind.value),
+        kept.provider_id,
+        kept.amount,
+        kept.currency,
+        kept.code,
+        kept.message,
+        kept.retry_after_seconds,
+        kept.account,
+    )
+
+
+def _storable(outcome: base.Outcome) -> base.Outcome:
     amount, message = outcome.amount, outcome.message
     if amount is not None and not 0 <= amount <= STORABLE_AMOUNT_MAX:
         # Kept as the nearest that can be: still another one than we asked for, so a person looks.
         amount = max(0, min(amount, STORABLE_AMOUNT_MAX))
         message = f"the provider's amount cannot be stored; {message}"
-    return Heard(
-        question.attempt_id,
-        Said(outcome.kind.value),
-        clean_id(outcome.provider_id),
-        amount,
-        clean(outcome.currency, CURRENCY_LENGTH_MAX),
-        clean(outcome.code, CODE_LENGTH),
-        clean(message, DETAIL_LENGTH),
-        outcome.retry_after_seconds,
+    return replace(
+        outcome,
+        provider_id=clean_id(outcome.provider_id),
+        amount=amount,
+        currency=clean(outcome.currency, CURRENCY_LENGTH_MAX),
+        account=clean_id(outcome.account),
+        code=clean(outcome.code, CODE_LENGTH),
+        message=clean(message, DETAIL_LENGTH),
     )
 
 
@@ -235,4 +254,5 @@ def _query(case: Case) -> base.Query:
         currency=operation.currency,
         sent_from=min(sends, default=None),
         sent_to=max(sends, default=None),
+        charge_operation_id=case.charge.id if case.charge else None,
     )

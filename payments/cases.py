@@ -31,6 +31,7 @@ class Case:
                 provider_id=attempt.provider_id,
                 amount=attempt.amount,
                 currency=attempt.currency,
+                account=attempt.account,
                 code=attempt.code,
                 message=attempt.detail,
             )
@@ -41,6 +42,7 @@ class Case:
                 provider_id=notice.provider_id,
                 amount=notice.amount,
                 currency=notice.currency,
+                account=notice.account,
                 code=notice.code,
                 message=notice.detail,
             )

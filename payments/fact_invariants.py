@@ -14,16 +14,18 @@ _GRACE = "interval '1 minute'"
 
 _FACTS = """
     said AS (
-        SELECT operation_id, outcome, provider_id, amount, currency, code, answered_at AS at,
-               false AS by_webhook
+        SELECT operation_id, outcome, provider_id, amount, currency, account, code,
+               answered_at AS at, false AS by_webhook
         FROM payments_attempt WHERE answered_at IS NOT NULL
         UNION ALL
-        SELECT operation_id, outcome, provider_id, amount, currency, code, recorded_at, true
+        SELECT operation_id, outcome, provider_id, amount, currency, account, code, recorded_at,
+               true
         FROM payments_notice
     ), taken AS (
-        SELECT operation_id FROM said WHERE outcome IN ('pending', 'requires_action')
+        SELECT operation_id FROM said
+        WHERE outcome IN ('pending', 'requires_action') AND account = ''
     ), judged AS (
-        SELECT s.*, s.outcome = 'declined'
+        SELECT s.*, s.outcome = 'declined' AND s.account = ''
                     AND (s.amount IS NULL OR (s.amount, s.currency) = (o.amount, o.currency))
                     OR s.outcome = 'not_found' AND s.code = 'nobody_can_send'
                     AND s.operation_id NOT IN (SELECT operation_id FROM taken) AS is_no
@@ -32,16 +34,17 @@ _FACTS = """
         SELECT a.operation_id FROM payments_attempt a
         JOIN payments_operation o ON o.id = a.operation_id
         WHERE a.kind = 'send' AND (a.outcome IN ('', 'unknown') OR a.outcome = 'declined'
-              AND (a.amount, a.currency) <> (o.amount, o.currency))
+              AND (a.amount, a.currency) <> (o.amount, o.currency) OR a.account <> '')
     ), known AS (
         SELECT o.id, o.state,
                coalesce(bool_or(s.outcome = 'succeeded' AND (s.amount, s.currency)
-                                = (o.amount, o.currency)), false) AS ours,
+                                = (o.amount, o.currency) AND s.account = ''), false) AS ours,
                coalesce(bool_or(s.outcome = 'succeeded'), false) AS moved,
                coalesce(bool_or(s.is_no AND NOT (s.by_webhook AND s.outcome = 'declined' AND
                    o.id IN (SELECT operation_id FROM silent))), false) AS refused,
                coalesce(bool_or(s.is_no OR s.code = 'nobody_can_send'), false) AS denied,
-               coalesce(bool_or(s.outcome = 'declined' AND NOT s.is_no), false) AS odd,
+               coalesce(bool_or(s.outcome = 'declined' AND NOT s.is_no OR s.account <> ''),
+                        false) AS odd,
                max(s.at) AS newest
         FROM payments_operation o LEFT JOIN judged s ON s.operation_id = o.id
         GROUP BY o.id
@@ -85,8 +88,8 @@ FOLD = [
     ),
     Invariant(
         "payments-strange-money-is-reviewed",
-        "an answer about another amount or currency has a person look, until it is settled, or"
-        " until somebody who saw it ends that",
+        "an answer about another amount, currency or account has a person look, until it is"
+        " settled, or until somebody who saw it ends that",
         f"""
         WITH {_FACTS}
         SELECT k.id, k.state FROM known k JOIN payments_operation o ON o.id = k.id
@@ -94,7 +97,8 @@ FOLD = [
         WHERE (k.moved OR k.odd AND k.state = 'open') AND NOT k.ours AND NOT p.needs_review
           AND k.newest <= now() - {_GRACE} AND EXISTS (
             SELECT 1 FROM judged j WHERE j.operation_id = k.id
-              AND (j.outcome = 'succeeded' OR j.outcome = 'declined' AND NOT j.is_no)
+              AND (j.outcome = 'succeeded' OR j.outcome = 'declined' AND NOT j.is_no
+                   OR j.account <> '')
               AND NOT EXISTS (
                 SELECT 1 FROM payments_seen s
                 WHERE s.operation_id = j.operation_id

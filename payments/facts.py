@@ -28,6 +28,7 @@ class Said(StrEnum):
 class Fact:
     """One thing said of an operation.
 
+    ``account`` is the one it names, if that is another one than was asked.
     ``is_send`` when it answered, or did not answer, a send; ``is_notice`` when a webhook said it.
     """
 
@@ -37,6 +38,7 @@ class Fact:
     provider_id: str = ""
     amount: int | None = None
     currency: str = ""
+    account: str = ""
     code: str = ""
     message: str = ""
 
@@ -69,6 +71,7 @@ class Review(StrEnum):
 
     NONE = ""
     OTHER_MONEY = "the provider reports another amount or currency than was asked for"
+    OTHER_ACCOUNT = "the provider names another account than was asked"
     MOVED_TWICE = "the provider reports that the money moved twice"
     OVERDRAWN = "the provider refunded more than was captured"
 
@@ -92,8 +95,8 @@ def fold(facts: Iterable[Fact], *, amount: int, currency: str) -> Verdict:
     """Return what the facts mean for an operation over this amount (minor units)."""
     known = set(facts)
     moved = {fact for fact in known if fact.said is Said.SUCCEEDED}
-    ours = {fact for fact in moved if (fact.amount, fact.currency) == (amount, currency)}
     strange = {fact for fact in known if _is_strange(fact, amount, currency)}
+    ours = moved - strange
     review = _review(strange, ours)
     if ours:
         ids = frozenset(fact.provider_id for fact in ours)
@@ -114,7 +117,9 @@ def matters(facts: Iterable[Fact], *, amount: int, currency: str) -> frozenset[M
 
 
 def _is_strange(fact: Fact, amount: int, currency: str) -> bool:
-    """Tell whether a verdict is about other money than we asked to move."""
+    """Tell whether a verdict is about other money, or from elsewhere, than we asked to move."""
+    if fact.account:
+        return True
     if fact.said is Said.SUCCEEDED:
         return (fact.amount, fact.currency) != (amount, currency)
     is_odd = fact.amount is not None and (fact.amount, fact.currency) != (amount, currency)
@@ -122,6 +127,8 @@ def _is_strange(fact: Fact, amount: int, currency: str) -> bool:
 
 
 def _review(strange: set[Fact], ours: set[Fact]) -> Review:
+    if any(fact.account for fact in strange):
+        return Review.OTHER_ACCOUNT
     if strange:
         return Review.OTHER_MONEY
     if len({fact.provider_id for fact in ours}) > 1:

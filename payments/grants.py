@@ -9,7 +9,7 @@ GRANTS: dict[str, str] = {
     "payments_operation": "SELECT, INSERT, UPDATE (state, provider_id, first_sent_at, settled_at,"
     " recheck_at)",
     "payments_attempt": "SELECT, INSERT, UPDATE (answered_at, outcome, provider_id, amount,"
-    " currency, code, detail)",
+    " currency, account, code, detail)",
     "payments_notice": "SELECT, INSERT",
     "payments_statuschange": "SELECT, INSERT",
     "payments_event": "SELECT, INSERT",

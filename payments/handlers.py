@@ -23,7 +23,7 @@ from core.metrics import STARTS_ON_SETTLED
 from gateways import registry
 from outbox import operating, staging
 from outbox.handling import Again, Call, Completion, Done, Plan, Started
-from payments import asking, cases
+from payments import asking, cases, sightings
 from payments.asking import Errand, Heard, Question
 from payments.cases import Case, Docket
 from payments.changes import Changes
@@ -50,8 +50,8 @@ _EXPECTED = {RECHECK: OperationState.FAILED}
 _ANSWER = """
     UPDATE payments_attempt a
     SET answered_at = now(), outcome = v.outcome, provider_id = v.provider_id, amount = v.amount,
-        currency = v.currency, code = v.code, detail = v.detail
-    FROM (VALUES %s) AS v(id, outcome, provider_id, amount, currency, code, detail)
+        currency = v.currency, account = v.account, code = v.code, detail = v.detail
+    FROM (VALUES %s) AS v(id, outcome, provider_id, amount, currency, account, code, detail)
     WHERE a.id = v.id AND a.answered_at IS NULL
     RETURNING a.id
 """
@@ -160,17 +160,21 @@ class OperationHandler:
 
     def record(self, case: Docket, answers: Sequence[tuple[Started, Any]]) -> None:
         """Store what was heard on the attempts that asked; what is known already stays."""
-        values = []
+        values, shown = [], []
         for message, heard in answers:
             known = case.cases[message.subject_id]
             attempt = next(a for a in known.attempts if a.id == heard.attempt_id)
             if attempt.answered_at is None:
                 _write_answer(attempt, known, heard, case.now)
+                shown += [(known, attempt, one) for one in heard.besides]
                 values.append(
                     (attempt.id, attempt.outcome, attempt.provider_id, attempt.amount,
-                     attempt.currency, attempt.code, attempt.detail)
+                     attempt.currency, attempt.account, attempt.code, attempt.detail)
                 )  # fmt: skip
-        rows_of_values(_ANSWER, "(%s::uuid, %s, %s, %s::bigint, %s, %s, %s)", values)
+        rows_of_values(_ANSWER, "(%s::uuid, %s, %s, %s::bigint, %s, %s, %s, %s)", values)
+        changes = Changes(case.now)
+        sightings.take(shown, changes)
+        changes.flush()
 
     def refold(self, case: Docket, messages: Sequence[Started]) -> None:
         """Bring the payments to what the facts mean, and have whoever holds a message see it."""
@@ -225,7 +229,7 @@ def _write_answer(attempt: Attempt, case: Case, heard: Heard, now: datetime) -> 
     attempt.answered_at = now
     attempt.outcome, attempt.provider_id = heard.said.value, heard.provider_id
     attempt.amount, attempt.currency = heard.amount, heard.currency
-    attempt.code, attempt.detail = heard.code, heard.detail
+    attempt.account, attempt.code, attempt.detail = heard.account, heard.code, heard.detail
     if heard.said is Said.NOT_FOUND and asking.nobody_can_send(case, attempt.intended_at):
         attempt.code = NOBODY_CAN_SEND
 

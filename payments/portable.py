@@ -28,7 +28,7 @@ _PAYMENT = (
 )
 _REFUND = ("status", "failure_code", "failure_message", "outcome_unknown_since", "version")
 _OPERATION = ("state", "provider_id", "recheck_at")
-_ATTEMPT = ("outcome", "provider_id", "amount", "currency", "code", "detail")
+_ATTEMPT = ("outcome", "provider_id", "amount", "currency", "account", "code", "detail")
 _KNOWN = ("fingerprint", "status", "location", "body")
 
 

@@ -7,10 +7,14 @@ are folded or told again, do not ask for one a second time; anything new does.
 from collections.abc import Iterable
 from hashlib import sha256
 
+from core.logging import get_logger
+from core.metrics import REVIEWS
 from payments.cases import Case
 from payments.changes import Changes
-from payments.facts import Matter, Said
+from payments.facts import Matter, Review, Said
 from payments.models import Operation, Payment, Seen
+
+log = get_logger(__name__)
 
 
 def review(
@@ -29,6 +33,14 @@ def review(
     changes.touch(payment)
     if not asks_already:
         changes.tell("payment.needs_review", payment)
+        _alarm(payment, reason)
+
+
+def _alarm(payment: Payment, reason: str) -> None:
+    """Count by what the facts say; the other reasons name messages and gateways."""
+    known = Review(reason).name.lower() if reason in set(Review) else "unsettled"
+    REVIEWS.labels(known).inc()
+    log.error("payment.needs_review", payment_id=str(payment.id), reason=reason)
 
 
 def is_over(case: Case) -> bool:

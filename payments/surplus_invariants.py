@@ -4,9 +4,9 @@ from core.invariants import Invariant
 
 _AGAIN = """
     told AS (
-        SELECT operation_id, outcome, provider_id, amount, currency FROM payments_attempt
+        SELECT operation_id, outcome, provider_id, amount, currency, account FROM payments_attempt
         UNION ALL
-        SELECT operation_id, outcome, provider_id, amount, currency FROM payments_notice
+        SELECT operation_id, outcome, provider_id, amount, currency, account FROM payments_notice
     ), again AS (
         SELECT DISTINCT o.id, o.kind, o.gateway, o.amount, o.currency, p.merchant_id, p.mode,
                t.provider_id, md5(o.id::text || '|' || t.provider_id)::uuid AS source
@@ -14,7 +14,7 @@ _AGAIN = """
         JOIN payments_operation o ON o.id = t.operation_id AND o.state = 'succeeded'
         JOIN payments_payment p ON p.id = o.payment_id
         WHERE t.outcome = 'succeeded' AND (t.amount, t.currency) = (o.amount, o.currency)
-          AND o.provider_id <> '' AND t.provider_id NOT IN ('', o.provider_id)
+          AND t.account = '' AND o.provider_id <> '' AND t.provider_id NOT IN ('', o.provider_id)
     ), booked AS (
         SELECT x.id, x.kind, x.source_id, x.merchant_id, x.mode, t.layer, t.amount, t.currency,
                d.code AS debit, c.code AS credit,

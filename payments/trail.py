@@ -43,6 +43,7 @@ class Attempt(models.Model):
     provider_id = models.TextField(default="")
     amount = models.BigIntegerField(null=True)
     currency = models.TextField(default="")
+    account = models.TextField(default="", db_default="")  # as named, if it is another one
     code = models.TextField(default="")
     detail = models.TextField(default="")
 
@@ -63,9 +64,15 @@ class Attempt(models.Model):
 
 
 class Notice(models.Model):
-    """What a provider told us unasked about an operation: a fact, append-only."""
+    """What a provider told us unasked about an operation: a fact, append-only.
 
-    id = models.UUIDField(primary_key=True, editable=False)  # the provider event's
+    By a webhook, whose id it has, or by the answer to a look for something else (``attempt``).
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    attempt = models.ForeignKey(
+        Attempt, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     operation = models.ForeignKey(
         "payments.Operation", on_delete=models.PROTECT, related_name="notices"
     )
@@ -73,6 +80,7 @@ class Notice(models.Model):
     provider_id = models.TextField(default="")
     amount = models.BigIntegerField(null=True)
     currency = models.TextField(default="")
+    account = models.TextField(default="", db_default="")  # as named, if it is another one
     code = models.TextField(default="")
     detail = models.TextField(default="")
     recorded_at = models.DateTimeField(db_default=Now())

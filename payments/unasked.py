@@ -59,6 +59,8 @@ def _known(identities: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def _refusal(charge: Case, notice: Notice, known: Collection[tuple[str, str]]) -> str:
+    if notice.account:
+        return Review.OTHER_ACCOUNT
     is_bounded = notice.amount is not None and 1 <= notice.amount <= MAX_AMOUNT
     if not is_bounded or notice.currency != charge.payment.currency:
         return Review.OTHER_MONEY

@@ -175,6 +175,7 @@ def _notice(event: ProviderEvent) -> Notice:
         provider_id=event.provider_id,
         amount=event.amount,
         currency=event.currency,
+        account=event.account,
         code=event.code,
         detail=event.detail,
     )

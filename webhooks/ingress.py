@@ -32,16 +32,17 @@ _RECEIVED = {"type": "object", "properties": {"received": {"type": "boolean"}}}
 _STORE = """
     INSERT INTO webhooks_providerevent
         (id, gateway, content_sha256, event_id, kind, outcome, reference, charge_reference,
-         provider_id, amount, currency, code, detail, content, parked_at, parked_reason)
+         provider_id, amount, currency, account, code, detail, content, parked_at, parked_reason)
     VALUES (%(id)s, %(gateway)s, %(digest)s, %(event_id)s, %(kind)s, %(outcome)s, %(reference)s,
-            %(charge_reference)s, %(provider_id)s, %(amount)s, %(currency)s, %(code)s, %(detail)s,
-            %(content)s, CASE WHEN %(parked_reason)s <> '' THEN now() END, %(parked_reason)s)
+            %(charge_reference)s, %(provider_id)s, %(amount)s, %(currency)s, %(account)s,
+            %(code)s, %(detail)s, %(content)s,
+            CASE WHEN %(parked_reason)s <> '' THEN now() END, %(parked_reason)s)
     ON CONFLICT (gateway, content_sha256) DO NOTHING
     RETURNING id
 """
 _UNREADABLE: dict[str, Any] = {
     **dict.fromkeys(("event_id", "kind", "outcome", "reference", "charge_reference"), ""),
-    **dict.fromkeys(("provider_id", "currency", "code", "detail"), ""),
+    **dict.fromkeys(("provider_id", "currency", "account", "code", "detail"), ""),
     "amount": None,
     "parked_reason": "it cannot be read",
 }
@@ -134,6 +135,7 @@ def _columns(notice: base.Notice) -> dict[str, Any]:
         "provider_id": clean_id(notice.provider_id),
         "amount": outcome.amount,
         "currency": clean(outcome.currency, CODE_LENGTH),
+        "account": clean_id(outcome.account),
         "code": clean(outcome.code, CODE_LENGTH),
         "detail": clean(outcome.message, DETAIL_LENGTH),
         "parked_reason": "",

@@ -27,18 +27,22 @@ INVARIANTS: list[Invariant] = [
               AND (e.kind <> 'refund' OR e.outcome = 'succeeded' OR EXISTS (
                   SELECT 1 FROM payments_operation o
                   WHERE o.kind = 'refund' AND e.reference IN (o.id::text, o.refund_id::text)))
-           OR n.id IS NOT NULL AND (n.outcome, n.provider_id, n.amount, n.currency)
-              IS DISTINCT FROM (e.outcome, e.provider_id, e.amount, e.currency)
+           OR n.id IS NOT NULL AND (n.outcome, n.provider_id, n.amount, n.currency, n.account)
+              IS DISTINCT FROM (e.outcome, e.provider_id, e.amount, e.currency, e.account)
         """,
     ),
     Invariant(
         "webhooks-facts-were-received",
-        "what counts as a provider's notice came in by a webhook of the operation's gateway",
+        "what counts as a provider's notice came in by a webhook of the operation's gateway, or by"
+        " a look for an operation of the same payment",
         """
         SELECT n.id, n.operation_id FROM payments_notice n
         JOIN payments_operation o ON o.id = n.operation_id
         LEFT JOIN webhooks_providerevent e ON e.id = n.id AND e.gateway = o.gateway
-        WHERE e.id IS NULL
+        LEFT JOIN (SELECT a.id, l.payment_id FROM payments_attempt a
+                   JOIN payments_operation l ON l.id = a.operation_id) AS look
+            ON look.id = n.attempt_id AND look.payment_id = o.payment_id
+        WHERE (e.id IS NULL) = (look.id IS NULL)
         """,
     ),
     Invariant(

@@ -27,6 +27,7 @@ class ProviderEvent(models.Model):
     provider_id = models.TextField(default="")
     amount = models.BigIntegerField(null=True)
     currency = models.TextField(default="")
+    account = models.TextField(default="", db_default="")  # as named, if it is another one
     code = models.TextField(default="")
     detail = models.TextField(default="")
     content = models.TextField()  # as received, with anything like a card number masked

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from uuid import uuid4
 
-from gateways.base import Found, Kind, NotFound, Outcome, OutcomeKind, UnexpectedAnswer
+from gateways.base import Found, Kind, NotFound, Outcome, OutcomeKind, Sighting, UnexpectedAnswer
 from gateways.mocks.file import SharedFile
 from gateways.mocks.tokens import Script
 
@@ -112,13 +112,16 @@ class Book:
     def find(self, kind: Kind, operation: str) -> Found | NotFound:
         """Return how the operation stands now; a success wins over whatever else is there."""
         with self._writing() as db:
-            row = db.execute(
+            found = db.execute(
                 "SELECT status, provider_id, amount, currency, code FROM objects"
                 " WHERE kind = ? AND operation = ? AND visible_at <= ?"
-                " ORDER BY status = 'succeeded' DESC, status = 'pending' DESC LIMIT 1",
+                " ORDER BY status = 'succeeded' DESC, status = 'pending' DESC",
                 (kind, operation, time.time()),
-            ).fetchone()
-        return Found(_outcome(*row)) if row else NotFound()
+            ).fetchall()
+        outcomes = [_outcome(*row) for row in found]
+        again = [one for one in outcomes[1:] if one.kind is OutcomeKind.SUCCEEDED]
+        besides = [Sighting(kind=kind, outcome=one, reference=operation) for one in again]
+        return Found(outcomes[0], tuple(besides)) if outcomes else NotFound()
 
     def payment_method(self, charge_operation: str) -> str:
         """Return what a charge was paid with, or nothing if there is no such charge."""

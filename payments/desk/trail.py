@@ -121,16 +121,18 @@ def notices(**which: Any) -> Section:
     found = Notice.objects.filter(**which).order_by("id")
     return section(
         "Notices of providers",
-        ("Notice", "Of", "Provider event", "Outcome", "Provider id", "Money", "Said", "Recorded"),
+        ("Notice", "Of", "Told by", "Outcome", "Provider id", "Money", "Said", "Recorded"),
         [
             (
                 words.to(one, "notice"),
                 words.link("payments_operation", one.operation_id, words.tail(one.operation_id)),
-                words.link("webhooks_providerevent", one.id, "event"),
+                words.link("payments_attempt", one.attempt_id, "look-up")
+                if one.attempt_id
+                else words.link("webhooks_providerevent", one.id, "event"),
                 words.tinted(one.outcome, _OUTCOME_TONES),
                 words.foreign_id(one.provider_id),
                 words.amount(one.amount, one.currency),
-                words.said(f"{one.code} {one.detail}".strip()),
+                words.said(f"{one.account} {one.code} {one.detail}".strip()),
                 words.moment(one.recorded_at),
             )
             for one in found[: ROWS_MAX + 1]

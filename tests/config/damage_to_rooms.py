@@ -98,7 +98,13 @@ OF_WEBHOOKS = {
         Damage("DELETE FROM payments_notice WHERE outcome = 'declined'"),
     ],
     "webhooks-facts-were-received": [
-        Damage("UPDATE webhooks_providerevent SET gateway = 'mock' WHERE outcome = 'declined'")
+        Damage("UPDATE webhooks_providerevent SET gateway = 'mock' WHERE outcome = 'declined'"),
+        Damage(
+            """
+            UPDATE payments_notice n SET attempt_id = a.id FROM payments_attempt a
+            WHERE a.operation_id = n.operation_id
+            """
+        ),
     ],
     "webhooks-stored-once": [Damage(copy("webhooks_providerevent", "parked_at IS NOT NULL"))],
     "webhooks-parked-for-a-reason": [

@@ -134,7 +134,7 @@ def test_an_answer_slower_than_the_deadline_is_lost_at_the_deadline(simulator, f
     assert time.monotonic() - started < SLOW_SECONDS
 
 
-@pytest.mark.parametrize("fault", ["malformed", "html", "wrong_account"])
+@pytest.mark.parametrize("fault", ["malformed", "html"])
 def test_an_answer_that_makes_no_sense_is_never_guessed(provider, simulator, fault):
     charge = a_charge(f"sim_{fault}")
 
@@ -145,6 +145,28 @@ def test_an_answer_that_makes_no_sense_is_never_guessed(provider, simulator, fau
     found = simulator.find(asking_for(charge), in_time())
     assert isinstance(found, Found)
     assert found.outcome.kind is OutcomeKind.SUCCEEDED
+
+
+def test_an_answer_that_names_another_account_says_which(simulator):
+    charge = a_charge("sim_wrong_account")
+
+    told = simulator.charge(charge, in_time())
+
+    found = simulator.find(asking_for(charge), in_time())
+    assert (told.kind, bool(told.account)) == (OutcomeKind.SUCCEEDED, True)
+    assert (found.outcome.kind, found.outcome.account) == (OutcomeKind.SUCCEEDED, "")
+
+
+def test_a_look_up_shows_what_was_captured_besides(simulator):
+    charge = a_charge("sim_captured_twice")
+    answer = simulator.charge(charge, in_time())
+
+    found = simulator.find(asking_for(charge), in_time())
+
+    ids = {found.outcome.provider_id, *(one.outcome.provider_id for one in found.besides)}
+    assert (len(found.besides), len(ids)) == (1, 2)
+    assert answer.provider_id in ids
+    assert found.besides[0].reference == str(charge.operation_id)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +308,7 @@ def test_of_two_charges_the_captured_one_is_found(provider, simulator):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"account": "acct_of_somebody_else"},
+        {"account": None},
         {"status": "teleported"},
         {"status": 1},
         {"object": "gift"},
@@ -304,6 +326,15 @@ def test_a_signed_event_about_something_else_is_not_read(simulator, changed):
 
     with pytest.raises(NoticeMalformed):
         simulator.read_webhook(headers, body, time.time())
+
+
+def test_a_signed_event_of_another_account_says_which(simulator):
+    body = event_of(uuid7(), account="acct_of_somebody_else")
+    headers = {SIGNATURE_HEADER: signatures.sign(SECRETS[0], body, time.time())}
+
+    notice = simulator.read_webhook(headers, body, time.time())
+
+    assert notice.outcome.account == "acct_of_somebody_else"
 
 
 def test_a_failed_charge_is_told_with_its_code_and_money(simulator):

@@ -32,6 +32,7 @@ class Told(NamedTuple):
     said: Said
     amount: int | None = None
     code: str = ""
+    account: str = ""
 
 
 def rows_of(kind: str, *said: Said) -> list[Told]:
@@ -46,7 +47,12 @@ OTHER = [
     *rows_of("ask", Said.UNKNOWN, Said.NOTHING_YET, Said.NOT_FOUND, Said.PENDING),
     Told("ask", Said.NOT_FOUND, code=NOBODY_CAN_SEND),
 ]
-told = st.lists(st.sampled_from([*YES, *NO, *SILENT, *OTHER]), max_size=4)
+ELSEWHERE = [
+    Told(kind, said, 1_000, account="acct_x")
+    for kind in ("send", "ask", "")
+    for said in (Said.SUCCEEDED, Said.DECLINED, Said.PENDING)
+]
+told = st.lists(st.sampled_from([*YES, *NO, *SILENT, *OTHER, *ELSEWHERE]), max_size=4)
 states = st.sampled_from(["open", "succeeded", "failed"])
 
 
@@ -59,6 +65,7 @@ def meant(facts: Iterable[Told]) -> Verdict:
             amount=one.amount,
             currency=CURRENCY if one.amount else "",
             code=one.code,
+            account=one.account,
         )
         for one in facts
     ]
@@ -75,6 +82,7 @@ def plant(owner: Connection, facts: Iterable[Told], state: str, *, reviewed: boo
             "amount": one.amount,
             "currency": CURRENCY if one.amount else "",
             "code": one.code,
+            "account": one.account,
         }
         if one.kind:
             answered_at = LONG_AGO if one.said else None
@@ -140,6 +148,8 @@ STRANGE = {
     "money that moved": [Told("send", Said.SUCCEEDED, 9)],
     "money that did not": [Told("", Said.DECLINED, 9)],
     "a no to a send": [Told("send", Said.DECLINED, 9)],
+    "money from elsewhere": [Told("ask", Said.SUCCEEDED, 1_000, account="acct_x")],
+    "a pending one elsewhere": [Told("send", Said.PENDING, account="acct_x")],
 }
 
 
@@ -153,6 +163,7 @@ FAILED_WITHOUT = {
     "anything": [],
     "a no to this money": [Told("send", Said.DECLINED, 9)],
     "an end of sending": [Told("ask", Said.NOT_FOUND)],
+    "a no from our account": [Told("send", Said.DECLINED, account="acct_x")],
 }
 
 
