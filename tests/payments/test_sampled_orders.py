@@ -21,7 +21,7 @@ from tests.payments.dashboard import wrong
 
 pytestmark = pytest.mark.django_db
 
-SEED, SAMPLES, ORDERS = 20_261, 12, 4
+SEED, SAMPLES, ORDERS = 20_261, 8, 4
 _NET = """
     SELECT t.layer, a.code, sum(CASE WHEN a.id = t.debit_account_id THEN t.amount
                                      ELSE -t.amount END)::bigint
