@@ -29,7 +29,7 @@ THREADS = 16
 PAYMENTS_MAX = 20_000
 # How many may wait for their first answer: when nobody answers, asking more shows nothing.
 UNANSWERED_MAX = 200
-AGAIN_SECONDS = (0.1, 0.6)
+AGAIN_SECONDS = (0.4, 1.6)
 REFUND_AFTER_SECONDS = (2.0, 12.0)
 LOOKS_MAX = 12
 REFUNDED, SECOND_REFUND = 0.35, 0.3

@@ -32,7 +32,7 @@ class Kind:
 
 _MORTALS = (
     *("web", "dispatcher", "dispatcher-2", *WORKERS, "simulator", "simulator", "web child"),
-    *(f"{name} child" for name in WORKERS * 3),
+    *(f"{name} child" for name in WORKERS * 4),
 )
 KINDS = {
     "kill": Kind(1.6, (0.0, 1.5), _MORTALS),
