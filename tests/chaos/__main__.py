@@ -55,6 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
     except StackProblem as problem:
         show(str(problem))
         return 1
+    except KeyboardInterrupt:
+        show("stopped; nothing was judged")
+        return 1
     finally:
         shutil.rmtree(servers.FOLDER, ignore_errors=True)
 
@@ -81,8 +84,12 @@ def _run(asked: argparse.Namespace, folder: Path) -> int:
         load = Load(stack, journal, asked.seed, asked.rate)
         storm = Storm(planned, Mischief(stack, folder), journal)
         run = Run(asked, found, stack, journal, load, storm)
-        _rage(run)
-        _aftermath(run)
+        try:
+            _rage(run)
+            _aftermath(run)
+        finally:
+            storm.stop()
+            load.finish(0)
         _report(run)
     return found.exit_code
 

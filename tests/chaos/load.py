@@ -78,7 +78,8 @@ class Load(Merchants):
             self._is_over = True
             self._turn.notify_all()
         for thread in self._threads:
-            thread.join(30)
+            if thread.ident is not None:
+                thread.join(30)
         return len(self.waiting)
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
