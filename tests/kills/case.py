@@ -119,6 +119,7 @@ def _live_through(place: Place, case: Case, result: Result, *, whole: bool) -> N
             if tender.stopped:
                 _wake(place, case, tender)
                 teller.until_settled()
+            teller.look_into_reviews()
             teller.ask_again()
             teller.until_settled()
             result.fences, result.stale = int(place.counted(FENCES)), int(place.counted(STALE))

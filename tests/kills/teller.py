@@ -35,6 +35,12 @@ UNSETTLED = """
     WHERE o.recheck_at < now() + interval '20 s' OR o.state = 'open' AND NOT p.needs_review
         AND NOT EXISTS (SELECT 1 FROM payments_seen s WHERE s.operation_id = o.id)
 """
+_REVIEWED = """
+    SELECT m.id::text FROM outbox_message m
+    JOIN payments_operation o ON o.id = m.subject_id
+    JOIN payments_payment p ON p.id = o.payment_id
+    WHERE p.needs_review AND o.state = 'open' AND m.state = 0
+"""
 _TO_COME = """
     SELECT 1 FROM sim_letter, (SELECT coalesce(max(CAST(value AS REAL)), 0) AS offset
                                FROM sim_setting WHERE name = 'clock_offset_seconds')
@@ -121,6 +127,11 @@ class Teller:
     def until_settled(self) -> None:
         """Wait until nothing is left to do without a person."""
         self.place.until("everything to settle", self._is_settled, REACHED_SECONDS)
+
+    def look_into_reviews(self) -> None:
+        """Have the provider asked about all that waits for a person, as that person would."""
+        for (message,) in self.place.rows(_REVIEWED):
+            self.desk.act(f"outbox/message/{message}", "Inquire")
 
     def _is_settled(self) -> bool:
         # The provider first: what it has yet to say may undo what we have settled.
