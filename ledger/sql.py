@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from core.caches import process_caches
-from core.ids import uuid7
+from core.ids import uuid7, uuid7_text
 from ledger.accounts import Account
 from ledger.legs import MOST_PENDING_LEGS, Posting
 
@@ -149,7 +149,7 @@ def params_of_one(posting: Posting) -> dict[str, Any]:
         "ledger_merchant_id": posting.merchant_id,
         "ledger_mode": posting.mode,
         "ledger_flags": posting.flags,
-        "ledger_leg_id": uuid7(),
+        "ledger_leg_id": uuid7_text(),
         "ledger_layer": leg.layer.value,
         "ledger_debit": leg.debit.id,
         "ledger_credit": leg.credit.id,

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from core.db import needs_transaction
-from core.ids import uuid7
+from core.ids import uuid7_text
 from outbox.models import Message
 
 # The CTE of a one-statement write; the caller names the guard it selects from.
@@ -22,10 +22,12 @@ INSERT_MESSAGE = """
 MAX_ATTEMPTS = 25
 
 
-def message_params(*, kind: str, lane: str, subject_id: UUID, trace: str) -> dict[str, object]:
+def message_params(
+    *, kind: str, lane: str, subject_id: UUID | str, trace: str
+) -> dict[str, object]:
     """Return the parameters of ``INSERT_MESSAGE``."""
     return {
-        "message_id": uuid7(),
+        "message_id": uuid7_text(),
         "message_kind": kind,
         "message_lane": lane,
         "message_subject": subject_id,

@@ -16,7 +16,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from core import auth, idempotency
 from core.db import named_row
-from core.ids import uuid7
+from core.ids import uuid7, uuid7_text
 from core.kill_points import reached
 from core.logging import bind
 from core.meanings import on_sqlite
@@ -156,7 +156,7 @@ def _unsaved(claim: idempotency.Claim, asked: dict[str, Any]) -> Payment:
 
 
 def _params(claim: idempotency.Claim, payment: Payment, trace: str, work: str) -> dict[str, Any]:
-    operation_id = uuid7()
+    operation_id = uuid7_text()
     return {
         **message_params(
             kind=OperationKind.CHARGE, lane=work, subject_id=operation_id, trace=trace
@@ -166,12 +166,12 @@ def _params(claim: idempotency.Claim, payment: Payment, trace: str, work: str) -
         "scopes": json.dumps(sorted(claim.principal.scopes)),
         "default_gateway": claim.principal.default_gateway,
         "lock": claim.lock_number,
-        "record_id": uuid7(),
+        "record_id": uuid7_text(),
         "key": claim.key,
         "fingerprint": claim.fingerprint,
         "location": f"/api/payments/{payment.id}/",
         "operation_id": operation_id,
-        "event_id": uuid7(),
+        "event_id": uuid7_text(),
         "payment_id": payment.id,
         "merchant_id": payment.merchant_id,
         "mode": payment.mode,
