@@ -18,7 +18,7 @@ from core.errors import (
     problem_http_response,
     set_origin,
 )
-from core.ids import uuid7
+from core.ids import uuid7_text
 from core.logging import get_logger
 from core.metrics import REQUEST_SECONDS, REQUESTS
 from core.redaction import clean
@@ -40,7 +40,7 @@ def _request_id(request: HttpRequest) -> str:
     given = request.META.get("HTTP_X_REQUEST_ID", "")
     if _REQUEST_ID.fullmatch(given) and clean(given) == given:
         return str(given)
-    return str(uuid7())
+    return uuid7_text()
 
 
 def _is_page(request: HttpRequest) -> bool:
@@ -63,6 +63,8 @@ class RequestContext:
         try:
             response = self._answer(request)
             response["X-Request-Id"] = request_id
+            if not response.streaming:
+                response["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
             self._record(request, response, time.perf_counter() - began)
         finally:
             set_origin("")

@@ -261,3 +261,10 @@ def test_ordinary_headers_pass(client):
     }
 
     assert client.get("/api/orders/", **headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/free/", "/healthz"])
+def test_an_answer_says_how_long_it_is(client, path):
+    answer = client.get(path)
+
+    assert answer["Content-Length"] == str(len(answer.content))
