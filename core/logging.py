@@ -1,9 +1,11 @@
 """One line per thing that happened: JSON, or columns on a terminal; ids as keys; no secrets.
 
 Our own events and the standard library's records pass through the same processors, and
-:func:`core.redaction.redact` is the last of them before a line is rendered.
+:func:`core.redaction.redact` is the last of them before a line is rendered. Our own are never
+records: making one costs as much as all the rest of a line.
 """
 
+import json
 import logging
 import sys
 from contextlib import AbstractContextManager
@@ -11,12 +13,14 @@ from typing import Any, TextIO
 
 import structlog
 from django.conf import settings
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from core.redaction import redact
 
 # Django's own lines about 4xx answers repeat the raw path; the request line has the route instead.
 _QUIET = {"django.request": logging.ERROR, "django.security": logging.ERROR}
+_LEVELS = {name.lower(): level for name, level in logging.getLevelNamesMapping().items()}
+_LEVELS["exception"] = logging.ERROR
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -24,6 +28,7 @@ _SHARED: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+_to_json = json.JSONEncoder(ensure_ascii=False, default=repr).encode
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -47,33 +52,74 @@ def current(name: str) -> Any:
     return structlog.contextvars.get_contextvars().get(name)
 
 
-def _renderer(stream: TextIO) -> Processor:
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return _to_json(event)
+
+
+def _last_steps(stream: TextIO) -> list[Processor]:
+    """Return how every event becomes a line, so that nothing leaves unredacted."""
+    show: Processor = _as_json
     if stream.isatty():
-        return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    return structlog.processors.JSONRenderer(ensure_ascii=False)
-
-
-def formatter(stream: TextIO) -> logging.Formatter:
-    """Return the formatter every handler uses, so that nothing leaves unredacted."""
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_SHARED,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info,
-            redact,
-            _renderer(stream),
-        ],
-    )
+        show = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    tracebacks = structlog.processors.format_exc_info
+    return [structlog.processors.StackInfoRenderer(), tracebacks, redact, show]
 
 
 class _Handler(logging.StreamHandler[TextIO]):
     """Writes lines; one that cannot be formatted is named, because Python would print it raw."""
 
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._steps = _last_steps(stream)
+        without_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+        processors = [without_meta, *self._steps]
+        self.setFormatter(
+            structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=processors)
+        )
+
+    def write(self, name: str, event: Any) -> None:
+        """Write an event of ours as ``emit`` writes a record."""
+        try:
+            for step in self._steps:
+                event = step(None, "", event)
+            with self.lock:  # type: ignore[union-attr]  # made by the base
+                self.stream.write(event + self.terminator)
+                self.flush()
+        except Exception:  # noqa: BLE001 - no line is worth more than what it tells of
+            self._tell_lost(name)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base's name
+        self._tell_lost(record.name)
+
+    @staticmethod
+    def _tell_lost(name: str) -> None:
         kind = sys.exc_info()[0]
         if sys.stderr is not None and kind is not None:
-            sys.stderr.write(f"a log line of {record.name} was lost: {kind.__name__}\n")
+            sys.stderr.write(f"a log line of {name} was lost: {kind.__name__}\n")
+
+
+def _if_wanted(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    if not logger.isEnabledFor(_LEVELS[method]):
+        raise structlog.DropEvent
+    return event
+
+
+class _Lines:
+    """What one of our loggers writes to, by the name and the level of one of the library's."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.isEnabledFor = logging.getLogger(name).isEnabledFor
+
+    def info(self, **event: Any) -> None:
+        for handler in _root.handlers:
+            if isinstance(handler, _Handler):
+                handler.write(self.name, event)
+
+    debug = warning = error = critical = exception = info
+
+
+_root = logging.getLogger()
 
 
 def _leave_unasked() -> None:
@@ -90,20 +136,16 @@ def configure(stream: TextIO | None = None) -> None:
     target = stream or sys.stdout
     structlog.configure(
         processors=[
-            structlog.stdlib.filter_by_level,
+            _if_wanted,
             *_SHARED,
             structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=_Lines,
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = _Handler(target)
-    handler.setFormatter(formatter(target))
     _leave_unasked()
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(settings.LOG_LEVEL)
+    _root.handlers = [_Handler(target)]
+    _root.setLevel(settings.LOG_LEVEL)
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)

@@ -1,8 +1,10 @@
 """Databases and brokers for tests. All of it is real; a run leaves nothing behind."""
 
+import logging
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from io import StringIO
 
 import django
 import pytest
@@ -15,6 +17,7 @@ from pytest_django import DjangoDbBlocker
 from config import environment
 from core.caches import forget
 from core.db import OPERATOR, acting_as
+from core.logging import configure
 from tests import servers
 
 servers.point_settings_here()
@@ -147,3 +150,15 @@ def broker_url(_broker: str) -> str:
     with closing(redis.Redis.from_url(_broker)) as client:
         client.flushall()
     return _broker
+
+
+@pytest.fixture
+def lines() -> Iterator[StringIO]:
+    """Collect what this process logs."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    stream = StringIO()
+    configure(stream)
+    yield stream
+    root.handlers = handlers
+    root.setLevel(level)

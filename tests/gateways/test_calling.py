@@ -203,12 +203,12 @@ class TestTheUnexpected:
         assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, "unexpected_answer")
         assert len(gateway.requests) == 1
 
-    def test_it_is_logged_with_its_trace_and_without_secrets(self, reciting, logged):
+    def test_it_is_logged_with_its_trace_and_without_secrets(self, reciting, lines):
         reciting(ValueError(f"GET https://x.test/?k={SECRET} said maybe"))
 
         charge()
 
-        written = logged.getvalue()
+        written = lines.getvalue()
         assert "gateway.unexpected" in written
         assert "said maybe" in written
         assert "Traceback" in written
@@ -256,13 +256,13 @@ class TestFinding:
 
 
 class TestRecords:
-    def test_each_call_is_one_line(self, reciting, logged):
+    def test_each_call_is_one_line(self, reciting, lines):
         reciting(UNAVAILABLE, SUCCESS)
         request = a_charge()
 
         call("reciting", "charge", request, in_time())
 
-        (line,) = [json.loads(line) for line in logged.getvalue().splitlines()]
+        (line,) = [json.loads(line) for line in lines.getvalue().splitlines()]
         assert line["event"] == "gateway.call"
         assert (line["gateway"], line["operation"]) == ("reciting", "charge")
         assert (line["outcome"], line["tries"]) == ("succeeded", 2)
