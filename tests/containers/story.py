@@ -80,22 +80,22 @@ class Story:
 
     @contextmanager
     def _running(self, log: Path) -> Iterator[None]:
+        # In a terminal podman-compose starts all containers at once, each with what it needs, and
+        # podman may then start one twice and another never. Detached it starts one after another.
+        self.compose("up", "-d")
         with log.open("wb") as output:
-            up = self.compose.begin(output, "up")
+            follower = self.compose.begin(output, "logs", "-f")
             try:
-                self._wait_ready(up, log)
+                self._wait_ready()
                 yield
             except BaseException:
                 say(f"the end of {log.name}:\n{log.read_text(errors='replace')[-8000:]}")
                 raise
             finally:
-                _end(up)
+                _end(follower)
 
-    def _wait_ready(self, up: "subprocess.Popen[bytes]", log: Path) -> None:
+    def _wait_ready(self) -> None:
         def is_ready() -> bool:
-            if up.poll() is not None:
-                message = f"`up` ended with code {up.returncode}"
-                raise Failed(message)
             return _curl(f"curl {URL}/readyz").get("status") == "ready"
 
         wait_until(is_ready, f"{URL}/readyz says ready", 240)
