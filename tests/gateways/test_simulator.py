@@ -1,6 +1,5 @@
 """The adapter to the simulator, against the real program over real sockets."""
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from core.ids import uuid7
 from gateways import signatures
 from gateways.base import (
     AnswerLost,
     Deadline,
     Found,
     NotFound,
-    NoticeMalformed,
     NotSent,
     OutcomeKind,
     UnexpectedAnswer,
@@ -24,21 +21,10 @@ from gateways.base import (
 from gateways.providers.simulator import SIGNATURE_HEADER, Simulator
 from tests.gateways.contract import GatewayContract
 from tests.gateways.making import AMOUNT, a_charge, a_refund, asking_for, in_time
-from tests.simulator.provider import API_KEY, SLOW_SECONDS, Provider
+from tests.gateways.simulated import SECRETS, event_of, options
+from tests.simulator.provider import SLOW_SECONDS, Provider
 
-ACCOUNT = "acct_simulator"
 ONE = [("capture", AMOUNT, "INR")]
-SECRETS = ("the older secret", "the newer secret")
-
-
-def options(provider: Provider, **changed: Any) -> dict[str, Any]:
-    return {
-        "url": provider.url,
-        "api_key": API_KEY,
-        "account": ACCOUNT,
-        "webhook_secrets": list(SECRETS),
-        **changed,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -51,30 +37,12 @@ def provider(tmp_path_factory) -> Iterator[Provider]:
 
 @pytest.fixture
 def simulator(provider) -> Simulator:
-    return Simulator(**options(provider))
+    return Simulator(**options(provider.url))
 
 
 def charged(simulator, payment_method="", **given):
     charge = a_charge(payment_method, **given)
     return charge, simulator.charge(charge, in_time())
-
-
-def event_of(operation_id: object, **changed: Any) -> bytes:
-    """Return an event about a captured charge, with members of the charge changed or left out."""
-    charge = {
-        "object": "charge",
-        "id": "ch_1",
-        "account": ACCOUNT,
-        "reference": str(operation_id),
-        "amount": AMOUNT,
-        "captured_amount": AMOUNT,
-        "currency": "INR",
-        "status": "captured",
-        "failure": None,
-        **changed,
-    }
-    data = {key: value for key, value in charge.items() if value != "left out"}
-    return json.dumps({"id": "evt_1", "type": "charge.captured", "data": data}).encode()
 
 
 class TestSimulator(GatewayContract):
@@ -87,7 +55,7 @@ class TestSimulator(GatewayContract):
     def entry(self, provider) -> dict[str, Any]:
         self.provider = provider
         path = "gateways.providers.simulator.Simulator"
-        return {"class": path, "options": options(provider)}
+        return {"class": path, "options": options(provider.url)}
 
     def signed(self, body, secret, at):
         return {SIGNATURE_HEADER: signatures.sign(secret, body, at)}
@@ -200,9 +168,9 @@ def test_other_money_in_the_answer_is_handed_on_as_it_is(simulator, fault, amoun
     )  # fmt: skip
 
 
-def test_a_provider_that_is_not_there_was_sent_nothing(provider):
-    nowhere = Simulator(**options(provider, url="http://127.0.0.1:1"))
-    nameless = Simulator(**options(provider, url="http://nowhere.invalid"))
+def test_a_provider_that_is_not_there_was_sent_nothing():
+    nowhere = Simulator(**options("http://127.0.0.1:1"))
+    nameless = Simulator(**options("http://nowhere.invalid"))
 
     for gateway in (nowhere, nameless):
         with pytest.raises(NotSent):
@@ -210,7 +178,7 @@ def test_a_provider_that_is_not_there_was_sent_nothing(provider):
 
 
 def test_a_wrong_key_is_no_decline(provider):
-    stranger = Simulator(**options(provider, api_key="another"))
+    stranger = Simulator(**options(provider.url, api_key="another"))
 
     with pytest.raises(NotSent) as refused:
         stranger.charge(a_charge(), in_time())
@@ -280,7 +248,7 @@ def test_a_list_that_is_too_long_is_no_proof_of_anything(tmp_path, monkeypatch):
     provider.start()
     monkeypatch.setattr("gateways.providers.simulator._PAGE_SIZE", 1)
     monkeypatch.setattr("gateways.providers.simulator._PAGES_MAX", 3)
-    simulator = Simulator(**options(provider))
+    simulator = Simulator(**options(provider.url))
     now = datetime.now(UTC)
     for _ in range(3):
         charged(simulator)
@@ -305,50 +273,8 @@ def test_of_two_charges_the_captured_one_is_found(provider, simulator):
     assert second.kind is OutcomeKind.SUCCEEDED
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"account": None},
-        {"status": "teleported"},
-        {"status": 1},
-        {"object": "gift"},
-        {"reference": "left out"},
-        {"id": "a\x00b"},
-        {"captured_amount": 0},
-        {"captured_amount": "1000"},
-        {"currency": None},
-        {"status": "failed", "failure": None},
-    ],
-)
-def test_a_signed_event_about_something_else_is_not_read(simulator, changed):
-    body = event_of(uuid7(), **changed)
-    headers = {SIGNATURE_HEADER: signatures.sign(SECRETS[0], body, time.time())}
-
-    with pytest.raises(NoticeMalformed):
-        simulator.read_webhook(headers, body, time.time())
-
-
-def test_a_signed_event_of_another_account_says_which(simulator):
-    body = event_of(uuid7(), account="acct_of_somebody_else")
-    headers = {SIGNATURE_HEADER: signatures.sign(SECRETS[0], body, time.time())}
-
-    notice = simulator.read_webhook(headers, body, time.time())
-
-    assert notice.outcome.account == "acct_of_somebody_else"
-
-
-def test_a_failed_charge_is_told_with_its_code_and_money(simulator):
-    failure = {"code": "expired", "message": "the card expired"}
-    body = event_of(uuid7(), status="failed", captured_amount=0, failure=failure)
-    headers = {SIGNATURE_HEADER: signatures.sign(SECRETS[1], body, time.time())}
-
-    outcome = simulator.read_webhook(headers, body, time.time()).outcome
-
-    assert (outcome.kind, outcome.code, outcome.amount) == (OutcomeKind.DECLINED, "expired", AMOUNT)
-
-
 def test_its_options_decide_what_it_promises(provider):
-    plain, poor = Simulator(**options(provider)), Simulator(**options(provider, keys=False))
+    plain, poor = Simulator(**options(provider.url)), Simulator(**options(provider.url, keys=False))
 
     assert plain.capabilities.keys
     assert plain.capabilities.key_lifetime == timedelta(days=1)
