@@ -56,11 +56,7 @@ def issue(  # noqa: PLR0913 - a key's parts, all by keyword
         raise ActRefused(message)
     audit.refuse_as_name(name)
     with transaction():
-        # Two of the same page meet here.
-        merchant = Merchant.objects.filter(id=merchant_id).select_for_update(no_key=True).first()
-        if merchant is None or merchant.status == MerchantStatus.CLOSED:
-            message = "there is no such merchant, or it is closed"
-            raise ActRefused(message)
+        merchant = _lock_open_merchant(merchant_id)
         if ApiKey.objects.filter(id=key_id).exists():
             message = "this page has issued its key, and showed it then; open a new one"
             raise ActRefused(message)
@@ -74,23 +70,37 @@ def issue(  # noqa: PLR0913 - a key's parts, all by keyword
             scopes=sorted(scopes),
             expires_at=expires_at,
         )
-        audit.record(
-            actor=actor,
-            action="api_key.issued",
-            subject_type="api_key",
-            subject_id=key.id,
-            reason=reason,
-            before={},
-            after={
-                "merchant": merchant.id,
-                "mode": str(mode),
-                "name": name,
-                "last_four": key.last_four,
-                "scopes": sorted(scopes),
-                "expires_at": expires_at,
-            },
-        )
+        _record_issued(key, actor=actor, reason=reason)
     return secret
+
+
+def _lock_open_merchant(merchant_id: UUID) -> Merchant:
+    # Two of the same page meet here.
+    merchant = Merchant.objects.filter(id=merchant_id).select_for_update(no_key=True).first()
+    if merchant is None or merchant.status == MerchantStatus.CLOSED:
+        message = "there is no such merchant, or it is closed"
+        raise ActRefused(message)
+    return merchant
+
+
+def _record_issued(key: ApiKey, *, actor: str, reason: str) -> None:
+    after = {
+        "merchant": key.merchant_id,
+        "mode": str(key.mode),
+        "name": key.name,
+        "last_four": key.last_four,
+        "scopes": key.scopes,
+        "expires_at": key.expires_at,
+    }
+    audit.record(
+        actor=actor,
+        action="api_key.issued",
+        subject_type="api_key",
+        subject_id=key.id,
+        reason=reason,
+        before={},
+        after=after,
+    )
 
 
 def revoke(key_id: UUID, *, actor: str, reason: str) -> None:
