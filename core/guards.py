@@ -60,31 +60,6 @@ def triggers_in_force(room: str, guards: Iterable[Guard]) -> Invariant:
     )
 
 
-_RIGHTS = """
-    WITH role AS (
-        SELECT oid, rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper
-    ), relation AS (
-        SELECT c.oid, c.relname, c.relowner FROM (VALUES {tables}) AS listed (name)
-        JOIN pg_class c ON c.oid = to_regclass(listed.name)
-    ), allowed (rolname, relname, what, attname) AS (VALUES {allowed})
-    SELECT role.rolname, c.relname, held.what, '' AS attname
-    FROM role JOIN relation c ON c.relowner <> role.oid
-    CROSS JOIN (VALUES {rights}) AS held (what)
-    WHERE has_table_privilege(role.oid, c.oid, held.what)
-      AND (held.what <> 'SELECT' OR role.rolname IN ({ours}))
-      AND (role.rolname, c.relname, held.what, '') NOT IN (TABLE allowed)
-    UNION ALL
-    SELECT role.rolname, c.relname, held.what, a.attname
-    FROM role JOIN relation c ON c.relowner <> role.oid
-    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE')) AS held (what)
-    WHERE has_column_privilege(role.oid, c.oid, a.attnum, held.what)
-      AND (held.what <> 'SELECT' OR role.rolname IN ({ours}))
-      AND NOT has_table_privilege(role.oid, c.oid, held.what)
-      AND (role.rolname, c.relname, held.what, a.attname) NOT IN (TABLE allowed)
-"""
-
-
 def rights_as_listed(
     room: str, grants: Mapping[str, str], operator_grants: Mapping[str, str]
 ) -> Invariant:
@@ -106,7 +81,29 @@ def rights_as_listed(
     return Invariant(
         f"{room}-rights-as-listed",
         f"nobody but the owner may do more with the tables of {room} than their role is granted",
-        _RIGHTS.format(tables=tables, allowed=allowed, ours=ours, rights=rights),
+        f"""
+        WITH role AS (
+            SELECT oid, rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper
+        ), relation AS (
+            SELECT c.oid, c.relname, c.relowner FROM (VALUES {tables}) AS listed (name)
+            JOIN pg_class c ON c.oid = to_regclass(listed.name)
+        ), allowed (rolname, relname, what, attname) AS (VALUES {allowed})
+        SELECT role.rolname, c.relname, held.what, '' AS attname
+        FROM role JOIN relation c ON c.relowner <> role.oid
+        CROSS JOIN (VALUES {rights}) AS held (what)
+        WHERE has_table_privilege(role.oid, c.oid, held.what)
+          AND (held.what <> 'SELECT' OR role.rolname IN ({ours}))
+          AND (role.rolname, c.relname, held.what, '') NOT IN (TABLE allowed)
+        UNION ALL
+        SELECT role.rolname, c.relname, held.what, a.attname
+        FROM role JOIN relation c ON c.relowner <> role.oid
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE')) AS held (what)
+        WHERE has_column_privilege(role.oid, c.oid, a.attnum, held.what)
+          AND (held.what <> 'SELECT' OR role.rolname IN ({ours}))
+          AND NOT has_table_privilege(role.oid, c.oid, held.what)
+          AND (role.rolname, c.relname, held.what, a.attname) NOT IN (TABLE allowed)
+        """,  # noqa: S608 - our own constants, and the names of our roles
     )
 
 
