@@ -11,7 +11,7 @@ from typing import Any
 
 from config.stack.speech import show
 from tests.kills import matrix, page
-from tests.kills.case import BROKEN, Case, Result
+from tests.kills.case import BROKEN, CALM, Case, Result
 from tests.kills.ground import PLACES_MAX
 from tests.kills.running import KEPT, Runner, places
 from tests.kills.scenarios import SCENARIOS
@@ -30,7 +30,7 @@ def main() -> int:
     with places(asked.jobs) as where:
         told = Telling(asked.seed)
         runner = Runner(where, asked.seed, told)
-        reached = data["reached"] = _survey(runner, data["reached"], asked.only)
+        reached = data["reached"] = _survey(runner, data["reached"], asked)
         planned = matrix.planned({name: Counter(counts) for name, counts in reached.items()})
         done = {one["case"] for one in data["cases"]}
         cases = matrix.chosen(planned, asked.only, asked.sample, asked.seed)
@@ -62,7 +62,9 @@ def _arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--only", action="append", default=[], metavar="PART",
         help="only cases whose name has this in it: a story, a point, story/point:nth:action; "
-        "several are all required")  # fmt: skip
+        "several are all required; story/: is that story alone, and nobody dies")  # fmt: skip
+    add("--calm", action="store_true",
+        help="where nobody dies, the sensors have to keep still")  # fmt: skip
     add("--sample", type=int, default=0, metavar="N", help="N cases, every point before any twice")
     add("--minutes", type=float, default=0, metavar="N", help="begin no case after so long")
     add("--seed", type=int, default=SEED, help=f"the order, and all chances in the cases ({SEED})")
@@ -89,13 +91,14 @@ def _known(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _survey(
-    runner: Runner, known: dict[str, dict[str, int]], only: list[str]
+    runner: Runner, known: dict[str, dict[str, int]], asked: argparse.Namespace
 ) -> dict[str, dict[str, int]]:
     """Tell every story once, and nobody dies: which points does it reach, and how often?"""
-    named = [name for name in SCENARIOS if any(part.startswith(f"{name}/") for part in only)]
+    named = [name for name in SCENARIOS if any(part.startswith(f"{name}/") for part in asked.only)]
     names = [name for name in named or SCENARIOS if name not in known]
     show(f"telling {len(names)} stories once")
-    results = runner.run([Case(name) for name in names])
+    action = CALM if asked.calm else "kill"
+    results = runner.run([Case(name, action=action) for name in names])
     broken = [str(one.case) for one in results if one.outcome == BROKEN]
     if broken:
         show(f"these fail although nobody dies: {', '.join(broken)}")

@@ -17,6 +17,9 @@ from tests.outside.journal import Journal
 
 HELD, BROKEN, UNREACHED = "held", "broken", "unreached"
 FENCES, STALE = "pay_fence_rejections_total", "pay_stale_deliveries_total"
+STARTS_ON_SETTLED = "pay_starts_on_settled_total"
+# Nobody dies, and the sensors have to keep still: some mistakes can be seen in no end state.
+CALM = "calm"
 # Where a frozen worker holds a start, or a job, that another one has taken over meanwhile: when it
 # wakes up it must find itself fenced, or its job stale, or the case has shown nothing.
 TAKEN_OVER = frozenset(
@@ -122,7 +125,7 @@ def _live_through(place: Place, case: Case, result: Result, *, whole: bool) -> N
             teller.look_into_reviews()
             teller.ask_again()
             teller.until_settled()
-            result.fences, result.stale = int(place.counted(FENCES)), int(place.counted(STALE))
+            _read_sensors(place, case, result)
         except Exception:
             if tender.trouble:
                 raise tender.trouble from None
@@ -145,6 +148,15 @@ def _wake(place: Place, case: Case, tender: Tender) -> None:
     if is_fenced:
         message = "the frozen worker woke up, and was neither fenced nor stale"
         raise Violated(message)
+
+
+def _read_sensors(place: Place, case: Case, result: Result) -> None:
+    """Keep what the sensors say; in a calm case they have nothing to say."""
+    result.fences, result.stale = int(place.counted(FENCES)), int(place.counted(STALE))
+    for sensor in (FENCES, STALE, STARTS_ON_SETTLED) if case.action == CALM else ():
+        if count := int(place.counted(sensor)):
+            message = f"nobody died, and yet {sensor} is {count}"
+            raise Violated(message)
 
 
 def _check(place: Place, teller: Teller, tender: Tender) -> None:

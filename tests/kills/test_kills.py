@@ -105,6 +105,19 @@ def test_a_frozen_worker_that_is_not_fenced_has_shown_nothing(place: Place, monk
     assert "neither fenced nor stale" in result.trouble
 
 
+@pytest.mark.parametrize("action", ["kill", case.CALM])
+def test_in_a_calm_story_no_sensor_may_move(place: Place, monkeypatch, action):
+    froze = Scenario("planted", SCENARIOS["job_lost"].tell, armed="worker.after_send:1:stop")
+    monkeypatch.setitem(SCENARIOS, "planted", froze)
+
+    result = case.run(place, Case("planted", action=action), SEED)
+
+    assert result.fences + result.stale > 0
+    assert (result.outcome, result.trouble != "") == (
+        (case.BROKEN, True) if action == case.CALM else (case.HELD, False)
+    )
+
+
 def test_a_point_that_is_not_passed_is_told_apart_from_one_that_held(place: Place):
     result = case.run(place, Case("charge", "admin.after_act"), SEED)
 
