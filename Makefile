@@ -8,7 +8,7 @@ OFFLINE = @ENV_FILE= DEBUG=1 DATABASE_URL=postgresql://nobody@127.0.0.1:1/none \
 ARGS ?=
 
 .DEFAULT_GOAL = help
-.PHONY: up down reset status logs test bench chaos kill-matrix containers-test check lint types imports fix migrations openapi help
+.PHONY: up down reset status logs test bench chaos kill-matrix planted containers-test check lint types imports fix migrations openapi help
 
 up:  ## start everything and keep it running until Ctrl-C (PORT=8005)
 	$(LOCAL) -m config.stack up
@@ -36,6 +36,9 @@ chaos:  ## kill, freeze, wipe and cut under load, then compare all books (DURATI
 
 kill-matrix:  ## kill every process at every step, and write docs/kill-matrix.md (ARGS="--help", ARGS="--sample 100")
 	$(LOCAL) -m tests.kills $(ARGS)
+
+planted:  ## plant mistakes in copies of the code, see each found, and write docs/planted-bugs.md (ARGS="--help")
+	$(DEV) -m tests.planted $(ARGS)
 
 containers-test:  ## run the containers for real (root, Debian, podman; ARGS=--help)
 	@$(PYTHON) -m tests.containers $(ARGS)

@@ -1,0 +1,83 @@
+"""Mistakes in the books: what is held, summed up, and booked once."""
+
+from tests.planted.planting import Edit, Mistake
+
+MISTAKES = (
+    Mistake(
+        "room-not-held",
+        "A refund that is asked for takes no room from the next one.",
+        "tests.kills --only refunds/:",
+        (
+            Edit(
+                "payments/refunding.py",
+                """    payment.amount_refund_held += refund.amount
+    changes.touch(payment)
+""",
+                "",
+            ),
+        ),
+    ),
+    Mistake(
+        "expectation-stays",
+        "A capture leaves standing what was only expected.",
+        "tests.kills --only charge/:",
+        (
+            Edit(
+                "payments/bookkeeping.py",
+                "return _posting(CAPTURED, payment.id, payment, legs, resolves=expected)",
+                "return _posting(CAPTURED, payment.id, payment, legs)",
+            ),
+        ),
+    ),
+    Mistake(
+        "highest-id-as-mark",
+        "The roll-up goes up to the highest transaction id that it sees.",
+        "pytest tests/ledger/test_rollup.py",
+        (
+            Edit(
+                "ledger/rollup.py",
+                "          AND h.xid < pg_snapshot_xmin(pg_current_snapshot())\n",
+                "",
+            ),
+        ),
+    ),
+    Mistake(
+        "booked-before-whatever-it-was",
+        "A reference that was booked before is taken for the same booking, unseen.",
+        "pytest tests/ledger/test_books.py",
+        (
+            Edit(
+                "ledger/books.py",
+                "if header != asked or _booked_legs(posting.id) != _asked_legs(posting):",
+                "if header != asked:",
+            ),
+        ),
+    ),
+    Mistake(
+        "second-capture-ignored",
+        "Money that the provider took twice is not booked.",
+        "tests.kills --only second_capture/:",
+        (
+            Edit(
+                "payments/outcomes.py",
+                """    if verdict.meaning is Meaning.SUCCEEDED:
+        _book_surplus(case, changes, verdict)
+""",
+                "",
+            ),
+        ),
+    ),
+    Mistake(
+        "dashboard-refund-twice",
+        "A refund made at the provider's page is a new one each time that it is told.",
+        "pytest tests/payments/test_unasked.py",
+        (
+            Edit(
+                "payments/placing.py",
+                "return bool(provider_id) and provider_id in self._known[refund.id].provider_ids",
+                "return False",
+            ),
+            Edit("payments/unasked.py", "        unasked_id=notice.provider_id,\n", ""),
+        ),
+    ),
+)

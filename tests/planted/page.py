@@ -1,0 +1,69 @@
+"""Writes what was found, as a page for people."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from tests.planted.finding import Found
+from tests.planted.planting import Mistake
+
+PAGE = "planted-bugs.md"
+_INTRO = """# Planted bugs
+
+Written by `make planted`; do not edit.
+
+A test that cannot fail shows nothing. Each mistake below is one that a system like this invites.
+It is put into a copy of the code (`tests/planted`), and the command beside it is run there: a case
+of the [kill matrix](kill-matrix.md) (`story/:` is the story alone, in which nobody is killed), a
+run of `make chaos`, or a test. It has to say that something does not hold. `make planted
+ARGS=--sound` runs the same commands on the code as it is, where they have to find nothing.
+
+Some mistakes can be seen in no end state, since the fold, the compare-and-set and the unique keys
+make up for them. They are found by the sensors: `--calm` tells a story in which nobody dies, and
+then no delivery may have been stale, no write fenced, and nothing settled started again; and a
+worker that was frozen (`:stop`) has to find itself fenced, or its job stale. Where only a test
+finds a mistake, it is named.
+"""
+
+
+def page(mistakes: Iterable[Mistake], found: Mapping[str, Found]) -> str:
+    """Return the page."""
+    rows = [_row(one, found.get(one.name)) for one in mistakes]
+    head = [
+        "| mistake | what is wrong | found by | which says | seconds |",
+        "|---|---|---|---|---|",
+    ]
+    caught = sum(bool(one.by) for one in found.values())
+    said = f"## What was found\n\n{len(rows)} mistakes, {len(found)} looked for, {caught} found.\n"
+    return "\n".join([_INTRO, said, *head, *rows]) + "\n"
+
+
+def _row(mistake: Mistake, found: Found | None) -> str:
+    command = mistake.found_by.replace("tests.kills --only ", "").replace("tests.chaos", "chaos")
+    said, seconds = ("not run yet", "–") if found is None else (_said(found), str(found.seconds))
+    return f"| `{mistake.name}` | {mistake.about} | `{command}` | {said} | {seconds} |"
+
+
+def _said(found: Found) -> str:
+    return found.by.replace("|", "\\|") or "**missed**"
+
+
+def kept(path: Path) -> dict[str, Found]:
+    """Return what an earlier run found, by mistake."""
+    if not path.exists():
+        return {}
+    return {one["name"]: Found(**one) for one in json.loads(path.read_text(encoding="utf-8"))}
+
+
+def keep(path: Path, found: Mapping[str, Found]) -> None:
+    """Keep what was found for a later run."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        json.dumps([asdict(replace(one, output="")) for one in found.values()], indent=1)
+    )
+
+
+def write(folder: Path, mistakes: Iterable[Mistake], found: Mapping[str, Found]) -> None:
+    """Write the page."""
+    (folder / PAGE).write_text(page(mistakes, found), encoding="utf-8")
