@@ -163,6 +163,24 @@ def test_a_line_that_cannot_be_formatted_is_named_and_not_printed_raw(capsys):
     assert leaks(error) == []
 
 
+def test_a_line_that_cannot_be_written_stops_nobody_and_is_named(lines, capsys):
+    lines.close()
+
+    log.info("thing.done", note=SECRETS[3])
+
+    error = capsys.readouterr().err
+    assert error == "a log line of tests.redaction was lost: ValueError\n"
+
+
+def test_a_line_below_the_level_is_not_written(lines):
+    logging.getLogger().setLevel(logging.WARNING)
+
+    log.info("thing.done")
+    log.warning("thing.odd")
+
+    assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == ["thing.odd"]
+
+
 @pytest.mark.parametrize("part", ["token", "secret-", "x://", "mk_live_", "a:", "4 ", "basic "])
 def test_a_hostile_text_costs_little(part):
     began = perf_counter()
