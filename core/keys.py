@@ -51,9 +51,7 @@ def issue(  # noqa: PLR0913 - a key's parts, all by keyword
     :raises ValueError: if nobody, or no reason, is named
     """
     secret = new_secret(mode)
-    if not scopes or not known.scopes.keys() >= set(scopes):
-        message = "a key needs scopes that there are"
-        raise ActRefused(message)
+    _check_scopes(scopes)
     audit.refuse_as_name(name)
     with transaction():
         merchant = _lock_open_merchant(merchant_id)
@@ -72,6 +70,12 @@ def issue(  # noqa: PLR0913 - a key's parts, all by keyword
         )
         _record_issued(key, actor=actor, reason=reason)
     return secret
+
+
+def _check_scopes(scopes: Sequence[str]) -> None:
+    if not scopes or not known.scopes.keys() >= set(scopes):
+        message = "a key needs scopes that there are"
+        raise ActRefused(message)
 
 
 def _lock_open_merchant(merchant_id: UUID) -> Merchant:
