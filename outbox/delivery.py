@@ -58,8 +58,8 @@ _DONE = """
 _AGAIN = """
     UPDATE outbox_message m
     SET state = 0, available_at = now() + v.delay, lease_until = NULL, job = NULL,
-        alone = false, last_error = v.error,
-        failures = m.failures + CASE WHEN m.state = 1 OR m.alone THEN v.spent ELSE 0 END,
+        alone = false, lapses = 0, last_error = v.error,
+        failures = m.failures + CASE WHEN m.state = 1 OR m.lapses > 0 THEN v.spent ELSE 0 END,
         lane = coalesce(nullif(v.lane, ''), m.lane)
     FROM (VALUES %s) AS v(id, epoch, delay, spent, error, lane)
     WHERE m.id = v.id AND m.epoch = v.epoch AND m.state IN (0, 1)

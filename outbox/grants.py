@@ -7,6 +7,6 @@ GRANTS: dict[str, str] = {
 # What became of a message is no person's to write: not its starts, failures or errors.
 OPERATOR_GRANTS: dict[str, str] = {
     "outbox_message": "SELECT, INSERT, UPDATE (state, epoch, available_at, finished_at, alone,"
-    " started_at, worker, lease_until, job, max_attempts)",
+    " lapses, started_at, worker, lease_until, job, max_attempts)",
     "outbox_lapse": "SELECT",
 }

@@ -43,6 +43,8 @@ class Message(models.Model):
     started_at = models.DateTimeField(null=True)
     worker = models.TextField(default="")
     alone = models.BooleanField(default=False)
+    # Starts that lapsed since it was last finished or given back by whoever started it.
+    lapses = models.SmallIntegerField(default=0, db_default=0)
     starts = models.IntegerField(default=0)
     failures = models.IntegerField(default=0)
     lost = models.IntegerField(default=0)
@@ -109,6 +111,10 @@ class Message(models.Model):
             models.CheckConstraint(
                 name="outbox_starts_within_epochs",
                 condition=Q(starts__gte=0) & Q(starts__lte=F("epoch")),
+            ),
+            models.CheckConstraint(
+                name="outbox_lapses_within_starts",
+                condition=Q(lapses__gte=0) & Q(lapses__lte=F("starts")),
             ),
             models.CheckConstraint(
                 name="outbox_started_by_somebody",

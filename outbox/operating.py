@@ -27,6 +27,7 @@ _DUE_NOW: dict[str, Any] = {
     "available_at": Now(),
     "finished_at": None,
     "alone": False,
+    "lapses": 0,
     "started_at": None,
     "worker": "",
     "max_attempts": Greatest(F("max_attempts"), F("failures") + FRESH_ATTEMPTS),

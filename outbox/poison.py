@@ -1,11 +1,14 @@
 """The poison rule: which messages keep killing their workers.
 
-A message whose start lapsed runs *alone* next time, one at a time in the whole system, and only
-lapses of lone starts count against it. A lone lapse in company (another start of the same worker
+A message whose starts lapsed twice in a row runs *alone* next time, one at a time in the whole
+system, and only lapses of lone starts count against it. Its first lapse says nothing: a worker that
+dies takes all it had with it, and each of those run alone would make the recovery from an ordinary
+death wait in a queue of one. A lone lapse in company (another start of the same worker
 lapsed around the same time) does not count: the worker died of something else. The verdict is taken
 a run lease later, when every lapse of that moment has been swept.
 """
 
+LAPSES_BEFORE_ALONE = 2
 LONE_LAPSES_MAX = 3
 CRASH_LOOP = "crash loop: its worker died or froze on three lone starts"
 

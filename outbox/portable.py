@@ -87,9 +87,10 @@ def again(values: Sequence[tuple[Any, ...]]) -> Rows:
         columns = BACK | {
             "available_at": now + delay,
             "alone": False,
+            "lapses": 0,
             "last_error": error,
             "failures": F("failures")
-            + Case(When(Q(state=State.IN_FLIGHT) | Q(alone=True), then=Value(spent)), default=0),
+            + Case(When(Q(state=State.IN_FLIGHT) | Q(lapses__gt=0), then=Value(spent)), default=0),
             "lane": lane or F("lane"),
         }
         written += write_all([(message_id, epoch)], UNFINISHED, **columns)

@@ -12,7 +12,7 @@ from core.portable import time
 from outbox.comparing import BACK, CLAIMED, RUNNING, due, write, write_all
 from outbox.handling import Started
 from outbox.models import Lapse, Message, State
-from outbox.poison import LONE_LAPSES_MAX
+from outbox.poison import LAPSES_BEFORE_ALONE, LONE_LAPSES_MAX
 from outbox.sampling import _PENDING
 from outbox.sweeping import _BURY, _CONVICTED, _PRUNE, _RETURN_LAPSED, _RETURN_LOST
 
@@ -35,7 +35,8 @@ def return_lapsed(*, limit: int, lease: timedelta) -> Rows:
     gone = Message.objects.filter(RUNNING, lease_until__lt=now).order_by("id")[:limit]
     for message in gone:
         back = BACK | {
-            "alone": True,
+            "lapses": message.lapses + 1,
+            "alone": message.alone or message.lapses + 1 >= LAPSES_BEFORE_ALONE,
             "available_at": now + (lease if message.alone else timedelta(0)),
             "last_error": "its worker died, froze or was too slow",
         }

@@ -13,7 +13,7 @@ from uuid import UUID
 from core.db import needs_transaction, rows, transaction
 from core.kill_points import reached
 from outbox.handling import Started
-from outbox.poison import CRASH_LOOP, IS_POISON, LONE_LAPSES_MAX
+from outbox.poison import CRASH_LOOP, IS_POISON, LAPSES_BEFORE_ALONE, LONE_LAPSES_MAX
 
 SWEEP_LIMIT = 500
 PRUNE_LIMIT = 1000
@@ -32,14 +32,16 @@ _RETURN_LOST = """
 """
 
 # A lone lapse waits for a run lease, so that the verdict knows every lapse around it.
-_RETURN_LAPSED = """
+_RETURN_LAPSED = f"""
     WITH gone AS MATERIALIZED (
         SELECT id, alone, started_at, lease_until FROM outbox_message
         WHERE state = 1 AND started_at IS NOT NULL AND lease_until < now()
         ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED),
     back AS (
         UPDATE outbox_message m
-        SET state = 0, alone = true, lease_until = NULL, job = NULL,
+        SET state = 0, lapses = m.lapses + 1,
+            alone = m.alone OR m.lapses + 1 >= {LAPSES_BEFORE_ALONE},
+            lease_until = NULL, job = NULL,
             available_at = now() + CASE WHEN gone.alone THEN %(lease)s ELSE interval '0' END,
             last_error = 'its worker died, froze or was too slow'
         FROM gone
@@ -48,7 +50,7 @@ _RETURN_LAPSED = """
     INSERT INTO outbox_lapse (id, message_id, epoch, worker, alone, started_at, lease_until)
     SELECT gen_random_uuid(), id, epoch, worker, alone, started_at, lease_until FROM back
     RETURNING message_id
-"""
+"""  # noqa: S608 - our own constant
 
 _CONVICTED = f"""
     SELECT m.id, m.subject_id, m.kind FROM outbox_message m

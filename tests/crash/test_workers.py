@@ -113,7 +113,7 @@ def test_a_message_that_kills_its_workers_dies_alone(begin):
 
     assert {stack.value(_STATUS, one) for one in neighbours} == {Status.SUCCESS}
     (dead,) = stack.rows("SELECT starts, alone, failures FROM outbox_message WHERE state = 9")
-    assert dead == (4, True, 0)  # one in company, three alone
+    assert dead == (5, True, 0)  # two in company, three alone
     review = "SELECT status, needs_review FROM payments_payment WHERE id = %s"
     assert stack.rows(review, poison) == [(Status.PROCESSING, True)]
     inquiry = "SELECT kind FROM outbox_message WHERE state <> 9 AND subject_id = %s"

@@ -133,7 +133,7 @@ class TestASweeperBesideAWorker:
         lapse()
         sweeping.sweep(LEASE)
         make_due()
-        leasing.claim_alone(LEASE)
+        claim()
 
         with pytest.raises(FenceRejected), transaction():
             delivery.complete({ticket: Done("succeeded")})

@@ -48,6 +48,8 @@ BROKEN = {
     "a death without its time": ({"state": 9}, "outbox_finished_iff_over"),
     "a time without its end": ({"finished_at": "2026-01-01"}, "outbox_finished_iff_over"),
     "more starts than claims": ({"starts": 1}, "outbox_starts_within_epochs"),
+    "more lapses than starts": ({"lapses": 1}, "outbox_lapses_within_starts"),
+    "fewer lapses than none": ({"lapses": -1}, "outbox_lapses_within_starts"),
     "a start by nobody": ({"started_at": "2026-01-01"}, "outbox_started_by_somebody"),
 }  # fmt: skip
 

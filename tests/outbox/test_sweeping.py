@@ -6,8 +6,8 @@ import pytest
 
 from core.db import rows, transaction
 from core.ids import uuid7
-from outbox import leasing, sweeping
-from outbox.handling import Ticket
+from outbox import delivery, leasing, sweeping
+from outbox.handling import Again, Ticket
 from outbox.models import Lapse, Message
 from outbox.poison import CRASH_LOOP
 from tests.outbox.planting import LEASE, claim, lapse, make_due, plant, start, states
@@ -27,7 +27,7 @@ class TestASweep:
         columns = ("state", "lost", "starts", "failures", "alone", "epoch")
         assert states(*columns) == [(0, 1, 0, 0, False, 1)]
 
-    def test_returns_what_lapsed_to_run_alone(self):
+    def test_returns_what_lapsed_once_to_run_among_others(self):
         plant()
         start(*claim())
         lapse()
@@ -35,9 +35,30 @@ class TestASweep:
         swept = sweeping.sweep(LEASE)
 
         assert (swept.lost, swept.lapsed) == (0, 1)
-        assert states("state", "alone", "available_at <= now()") == [(0, True, True)]
+        columns = ("state", "lapses", "alone", "available_at <= now()")
+        assert states(*columns) == [(0, 1, False, True)]
         lapsed = Lapse.objects.get()
         assert (lapsed.epoch, lapsed.worker, lapsed.alone) == (1, "host:1", False)
+
+    def test_returns_what_lapsed_twice_in_a_row_to_run_alone(self):
+        plant()
+        for _ in range(2):
+            lapse_among_others()
+
+        assert states("state", "lapses", "alone") == [(0, 2, True)]
+
+    def test_counts_lapses_from_the_last_start_that_ended(self):
+        plant()
+        lapse_among_others()
+        make_due()
+        (ticket,) = claim()
+        start(ticket)
+        with transaction():
+            delivery.lock_ours([ticket])
+            delivery.complete({ticket: Again(timedelta(0), "unknown", spends=False)})
+        lapse_among_others()
+
+        assert states("state", "lapses", "alone") == [(0, 1, False)]
 
     def test_leaves_what_has_a_lease(self):
         plant(2)
@@ -62,6 +83,13 @@ class TestASweep:
         lapse()
 
         assert sweeping.sweep(LEASE).lost == sweeping.SWEEP_LIMIT
+
+
+def lapse_among_others() -> None:
+    make_due()
+    start(*claim())
+    lapse()
+    sweeping.sweep(LEASE)
 
 
 def lapse_alone(worker: str, *company: Ticket) -> Ticket:
@@ -103,7 +131,7 @@ class TestPoison:
         plant()
         for _ in range(5):
             make_due()
-            rows("UPDATE outbox_message SET alone = false")
+            rows("UPDATE outbox_message SET alone = false, lapses = 0")
             start(*claim(floor="2000-01-01T00:00:00Z"))
             lapse()
             sweeping.sweep(LEASE)
