@@ -204,6 +204,7 @@ if RUN_LEASE < GATEWAY_TOTAL + SETTLE_MARGIN:
 
 # Dispatching
 WORKER_SLOTS = environment.whole("WORKER_SLOTS", 4)
+WORKER_COUNT = environment.whole("WORKER_COUNT", 1)
 BATCH_SIZE = environment.whole("BATCH_SIZE", 50)
 IDEMPOTENCY_KEPT = timedelta(days=environment.whole("IDEMPOTENCY_KEPT_DAYS", 30))
 DONE_KEPT = timedelta(hours=environment.whole("DONE_KEPT_HOURS", 48))

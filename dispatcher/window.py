@@ -74,7 +74,7 @@ class Window:
 
     def room(self) -> tuple[int, int]:
         """Return how many more messages, and jobs, may wait without their leases lapsing."""
-        slots, size = settings.WORKER_SLOTS, settings.BATCH_SIZE
+        slots, size = _slots(), settings.BATCH_SIZE
         queued = [
             f for f in self._flights if f.claimed_at is not None and f.claimed_at >= self._overtaken
         ]
@@ -95,9 +95,9 @@ class Window:
         """
         if self._is_slow(lane):
             slow = sum(self._is_slow(of) for of, _ in self._jobs)
-            return max(1, settings.WORKER_SLOTS - 1) - slow
+            return max(1, _slots() - 1) - slow
         mine = sum(of == lane and not alone for of, alone in self._jobs)
-        return QUICK_JOBS_PER_SLOT * settings.WORKER_SLOTS - mine
+        return QUICK_JOBS_PER_SLOT * _slots() - mine
 
     def full_slow_lanes(self) -> list[str]:
         """Return the slow lanes that may not have another job, not even a lone one."""
@@ -107,3 +107,8 @@ class Window:
 
     def _is_slow(self, lane: str) -> bool:
         return self._slow_until.get(lane, 0.0) > time.monotonic()
+
+
+def _slots() -> int:
+    """Return how many jobs all workers together run at once."""
+    return settings.WORKER_COUNT * settings.WORKER_SLOTS

@@ -19,7 +19,7 @@ from config.stack.speech import say, show
 from tests import servers
 from tests.chaos import schedule, verdict
 from tests.chaos.faults import Mischief
-from tests.chaos.ground import ENVIRONMENT, Ground, ground
+from tests.chaos.ground import ENVIRONMENT, WORKERS, Ground, ground
 from tests.chaos.load import Load
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import Verdict
@@ -46,7 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
             signal.signal(number, _stop)
     for name in _NOT_HERE:
         os.environ.pop(name, None)
-    os.environ.update(ENVIRONMENT, WEB_WORKERS="1", WORKER_SLOTS=str(asked.slots))
+    slots = {"WORKER_SLOTS": str(asked.slots), "WORKER_COUNT": str(len(WORKERS))}
+    os.environ.update(ENVIRONMENT, WEB_WORKERS="1", **slots)
     folder = FOLDER / str(asked.seed)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -23,6 +23,15 @@ class TestTheWindow:
 
         assert in_flight() == 10
 
+    def test_counts_the_slots_of_all_workers(self, loop, settings):
+        settings.WORKER_COUNT, settings.WORKER_SLOTS, settings.BATCH_SIZE = 3, 2, 5
+        make_slow(loop)
+        plant(100)
+
+        tick(loop, 8)
+
+        assert in_flight() == 25
+
     def test_leaves_all_slow_lanes_together_one_slot_less(self, loop, settings):
         settings.WORKER_SLOTS, settings.BATCH_SIZE = 3, 5
         lanes = ("charge:slow", "refund:slow", "inquire:slow", "recheck:slow")
