@@ -23,6 +23,7 @@ from tests.chaos.ground import ENVIRONMENT, WORKERS, Ground, ground
 from tests.chaos.load import Load
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import Verdict
+from tests.chaos.watch import Watch
 from tests.crash import simulated
 from tests.outside.journal import Journal
 from tests.servers import ROOT
@@ -73,6 +74,7 @@ class Run:
     journal: Journal
     load: Load
     storm: Storm
+    watch: Watch
 
 
 def _run(asked: argparse.Namespace, folder: Path) -> int:
@@ -84,12 +86,13 @@ def _run(asked: argparse.Namespace, folder: Path) -> int:
         simulated.control(stack, "profile", name=asked.profile, seed=asked.seed)
         load = Load(stack, journal, asked.seed, asked.rate)
         storm = Storm(planned, Mischief(stack, folder), journal)
-        run = Run(asked, found, stack, journal, load, storm)
+        run = Run(asked, found, stack, journal, load, storm, Watch(stack))
         try:
             _rage(run)
             _aftermath(run)
         finally:
             storm.stop()
+            run.watch.stop()
             load.finish(0)
         _report(run)
     return found.exit_code
@@ -99,6 +102,7 @@ def _rage(run: Run) -> None:
     """Let it rage; say every few seconds how things stand."""
     begun = time.monotonic()
     run.load.start()
+    run.watch.start()
     run.storm.start()
     while (left := begun + run.asked.duration - time.monotonic()) > 0 or run.storm.is_alive():
         time.sleep(min(SAY_EVERY_SECONDS, max(left, POLL_SECONDS)))
@@ -127,13 +131,19 @@ def _aftermath(run: Run) -> None:
     found.broken += [f"unsettled: {row}" for row in left[:20]]
     say("after", f"{found.stuck} unsettled; asking everybody")
     verdict.judge(found, run.stack, run.journal, run.storm.ended_at)
+    run.watch.stop()
+    fills = bool({"broker-replay", "broker-restore"} & set(run.asked.faults))
+    found.broken += run.watch.objections(run.asked.slots, is_filled_by_others=fills)
 
 
 def _report(run: Run) -> None:
     _table("faults met", sorted(run.storm.met.items()))
     _table("killed", sorted(run.stack.kills.items()))
     cuts = sum(link.commits_cut for link in run.stack.wires.links.values())
-    _table("besides", [("commits cut", cuts), ("started again", run.stack.restarts)])
+    most = ("most jobs in the broker", run.watch.jobs_max)
+    _table("besides", [("commits cut", cuts), ("started again", run.stack.restarts), most])
+    longest = run.watch.longest
+    show(f"\nthe longest transaction took {longest.seconds:.1f} s ({longest.about})")
     _table("answers (0: none)", sorted(run.load.answers.items()))
     show("\nlast to settle: seconds after the last fault, by which message, and what was tried")
     for kind, seconds, *how in run.found.slowest:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg2
 import requests
 
+from config.stack.speech import say
 from tests.chaos.ground import Ground
 from tests.chaos.schedule import ZOMBIE
 from tests.crash import books, simulated
@@ -16,6 +17,7 @@ from tests.outside import checking
 from tests.outside.journal import Journal
 
 POLL_SECONDS = 0.5
+SAY_EVERY_SECONDS = 5.0
 # Longer than a webhook waits for its next try, so that all are due.
 ADVANCE_SECONDS = 400
 LETTERS_SECONDS = 60
@@ -111,8 +113,12 @@ def standing(ground: Ground) -> str:
 def settle(ground: Ground, seconds: float) -> list[tuple[Any, ...]]:
     """Wait until nothing is left to do; return what is when the time is up."""
     deadline = time.monotonic() + seconds
+    next_word = time.monotonic() + SAY_EVERY_SECONDS
     left: list[tuple[Any, ...]] = [("database", "", "it was never asked")]
     while time.monotonic() < deadline:
+        if time.monotonic() > next_word:
+            next_word += SAY_EVERY_SECONDS
+            say("after", f"{standing(ground)}; {len(left)} rows are not at rest")
         try:
             left = ground.rows(books.UNSETTLED)
         except psycopg2.Error as error:

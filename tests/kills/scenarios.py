@@ -222,12 +222,16 @@ def settle_failed(story: Teller) -> None:
     story.pay("success+webhook_none")
 
 
-_BURIAL = ("sweeper.before_burial", "sweeper.burial_uncommitted", "sweeper.after_burial")
-_FOUR_DEATHS = ",".join(f"worker.after_intent:{nth}" for nth in range(1, 5))
+_BURIAL = (
+    "dispatcher.after_lone_claim",
+    *("sweeper.before_burial", "sweeper.burial_uncommitted", "sweeper.after_burial"),
+)
+# Two among others, three alone.
+_DEATHS = ",".join(f"worker.after_intent:{nth}" for nth in range(1, 6))
 _PRUNING = ("sweeper.prune_uncommitted", "sweeper.after_prune")
 
 
-@scenario(armed=_FOUR_DEATHS, points=_BURIAL)
+@scenario(armed=_DEATHS, points=_BURIAL)
 def poison(story: Teller) -> None:
     """A message kills its workers until it is buried, and an inquiry goes on with it."""
     story.pay()

@@ -1,0 +1,110 @@
+"""Looks at the servers all the time: how long transactions last, and how much waits in the broker.
+
+Nobody can ask for either afterwards (I9 and I10 of the invariants that the chaos run is there for).
+"""
+
+import threading
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+import redis
+from psycopg2.extensions import connection as Connection
+
+from config.stack.roles import LIMITS
+from dispatcher.publishing import QUEUE
+from dispatcher.window import JOBS_WAITING_PER_SLOT
+from tests import servers
+from tests.chaos.ground import DISPATCHERS, WORKERS, Ground
+
+EVERY_SECONDS = 0.25
+# PostgreSQL ends what is idle in a transaction for longer; it is given a moment to do so.
+TRANSACTION_SECONDS_MAX = float(LIMITS["idle_in_transaction_session_timeout"].rstrip("s")) + 2
+# Only what serves: people and this run's own questions have no such limit.
+_LONGEST = """
+    SELECT extract(epoch FROM clock_timestamp() - xact_start)::float8, state, left(query, 200)
+    FROM pg_stat_activity
+    WHERE usename = %s AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+    ORDER BY 1 DESC LIMIT 1
+"""
+# What a process counted, by what the tables say: a count may be missing, none may be invented.
+_COUNTED = {
+    "pay_messages_lapsed_total": "SELECT count(*) FROM outbox_lapse",
+    "pay_messages_lost_in_transport_total": "SELECT coalesce(sum(lost), 0) FROM outbox_message",
+    "pay_messages_published_total": "SELECT coalesce(sum(epoch), 0) FROM outbox_message",
+    "pay_messages_dead_total": "SELECT count(*) FROM outbox_message WHERE state = 9",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Longest:
+    """The longest transaction that was seen."""
+
+    seconds: float = 0.0
+    about: str = ""
+
+
+class Watch(threading.Thread):
+    """One run's eyes on its database and its broker."""
+
+    def __init__(self, ground: Ground) -> None:
+        super().__init__(name="watch", daemon=True)
+        self.longest = Longest()
+        self.jobs_max = 0
+        self.looks = 0
+        self._ground = ground
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        """Look until told to stop; a server that is down now is looked at again."""
+        while not self._is_over.is_set():
+            with (
+                suppress(psycopg2.Error, redis.RedisError),
+                closing(servers.connect(self._ground.databases.admin_url)) as database,
+                closing(self._ground.redis()) as broker,
+            ):
+                database.autocommit = True
+                while not self._is_over.wait(EVERY_SECONDS):
+                    self._look(database, broker)
+            self._is_over.wait(EVERY_SECONDS)
+
+    def _look(self, database: Connection, broker: Any) -> None:
+        with database.cursor() as cursor:
+            cursor.execute(_LONGEST, [self._ground.databases.roles.serving.name])
+            for seconds, state, query in cursor.fetchall():
+                if seconds > self.longest.seconds:
+                    self.longest = Longest(seconds, f"{state}: {' '.join(query.split())}")
+        self.jobs_max = max(self.jobs_max, int(broker.llen(QUEUE)))
+        self.looks += 1
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._is_over.set()
+        if self.ident is not None:
+            self.join(10)
+
+    def objections(self, slots: int, *, is_filled_by_others: bool) -> list[str]:
+        """Return what should not have been; a fault may have filled the broker by itself."""
+        found = [*self._miscounted()]
+        if not self.looks:
+            found.append("nobody could look at the servers, not once")
+        if self.longest.seconds > TRANSACTION_SECONDS_MAX:
+            found.append(f"a transaction of {self.longest.seconds:.1f} s: {self.longest.about}")
+        # Each dispatcher sees what the others handed over when it looks next.
+        most = JOBS_WAITING_PER_SLOT * slots * len(WORKERS) * len(DISPATCHERS)
+        if self.jobs_max > most and not is_filled_by_others:
+            found.append(f"{self.jobs_max} jobs waited in the broker, {most} at the most may")
+        with closing(self._ground.redis()) as broker:
+            if left := broker.llen(QUEUE):
+                found.append(f"{left} jobs are left in the broker, and nothing is left to do")
+        return found
+
+    def _miscounted(self) -> list[str]:
+        told = [(name, self._ground.counted(name), self._ground.value(sql))
+                for name, sql in _COUNTED.items()]  # fmt: skip
+        return [
+            f"{name} is {counted:.0f}, and the tables know of {known}"
+            for name, counted, known in told
+            if counted > known
+        ]
