@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.containers.speech import Failed
 
-PACKAGES = "podman runc debootstrap netavark aardvark-dns catatonit curl git"
-PROGRAMS = ("podman", "runc", "debootstrap", "curl", "git")
+PACKAGES = "podman runc debootstrap netavark aardvark-dns iptables catatonit curl git"
+PROGRAMS = ("podman", "runc", "debootstrap", "iptables", "curl", "git")
 NETWORK_PROGRAMS = Path("/usr/lib/podman")
 # runc and cgroupfs, because a container of a sandbox has no systemd to ask; the limits, because
 # such a place may not raise its own.
