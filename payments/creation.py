@@ -26,8 +26,9 @@ from ledger import sql as ledger_sql
 from outbox.staging import INSERT_MESSAGE, message_params
 from payments import bookkeeping, portable
 from payments.handlers import lane
-from payments.models import OperationKind, Payment
+from payments.models import OperationKind
 from payments.representation import payment_members, to_json
+from payments.unsaved import NewPayment
 
 _NOW = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
@@ -104,7 +105,7 @@ def create_payment(
     :raises KeyChanged: if the key or its merchant changed since, so that nothing was written
     :raises Problem: ``idempotency-in-progress`` or ``idempotency-key-reused``
     """
-    payment = _unsaved(claim, asked)
+    payment = _asked_for(claim, asked)
     work = lane(OperationKind.CHARGE, payment.gateway)
     posting = bookkeeping.created(payment)
     params = _params(claim, payment, trace, work)
@@ -128,9 +129,9 @@ def create_payment(
     return replayed, ""
 
 
-def _write(payment: Payment, posting: books.Posting, params: dict[str, Any]) -> dict[str, Any]:
+def _write(payment: NewPayment, posting: books.Posting, params: dict[str, Any]) -> dict[str, Any]:
     if on_sqlite():
-        return portable.create(payment, posting, params)
+        return portable.create(payment.row(), posting, params)
     if ledger_sql.is_simple(posting):
         return named_row(_CREATE_SIMPLE, params | ledger_sql.params_of_one(posting))
     return named_row(_CREATE_ANY, params | ledger_sql.params(posting))
@@ -146,8 +147,8 @@ def _check_key(key_digest: str, *, as_remembered: bool | None) -> None:
     raise auth.KeyChanged
 
 
-def _unsaved(claim: idempotency.Claim, asked: dict[str, Any]) -> Payment:
-    return Payment(
+def _asked_for(claim: idempotency.Claim, asked: dict[str, Any]) -> NewPayment:
+    return NewPayment(
         id=uuid7(),
         merchant_id=claim.principal.merchant_id,
         mode=claim.principal.mode,
@@ -155,7 +156,7 @@ def _unsaved(claim: idempotency.Claim, asked: dict[str, Any]) -> Payment:
     )
 
 
-def _params(claim: idempotency.Claim, payment: Payment, trace: str, work: str) -> dict[str, Any]:
+def _params(claim: idempotency.Claim, payment: NewPayment, trace: str, work: str) -> dict[str, Any]:
     operation_id = uuid7_text()
     return {
         **message_params(
@@ -186,7 +187,7 @@ def _params(claim: idempotency.Claim, payment: Payment, trace: str, work: str) -
     }
 
 
-def _body(payment: Payment) -> dict[str, str]:
+def _body(payment: NewPayment) -> dict[str, str]:
     """Cut the answer where the database's time goes: it is made before the row has one."""
     return {
         "head": to_json(payment_members(payment))[:-1] + ',"created_at":"',

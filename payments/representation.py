@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from payments.models import Payment, Refund
+from payments.unsaved import NewPayment
 
 
 def timestamp(at: datetime | None) -> str | None:
@@ -15,14 +16,14 @@ def timestamp(at: datetime | None) -> str | None:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at else None
 
 
-def failure(row: Payment | Refund) -> dict[str, str] | None:
+def failure(row: NewPayment | Payment | Refund) -> dict[str, str] | None:
     """Return why it failed, or None."""
     if not row.failure_code:
         return None
     return {"code": row.failure_code, "message": row.failure_message}
 
 
-def payment_members(payment: Payment) -> dict[str, Any]:
+def payment_members(payment: NewPayment | Payment) -> dict[str, Any]:
     """Return a payment without its two times, which a new one does not have yet."""
     return {
         "id": str(payment.id),
