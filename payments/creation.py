@@ -23,7 +23,7 @@ from core.meanings import on_sqlite
 from core.prepared import Prepared
 from ledger import books
 from ledger import sql as ledger_sql
-from outbox.staging import INSERT_MESSAGE, message_params
+from outbox.staging import insert_message, message_params
 from payments import bookkeeping, portable
 from payments.handlers import lane
 from payments.models import OperationKind
@@ -49,7 +49,7 @@ _CREATE = """
             (id, merchant_id, mode, key, fingerprint, resource_id, status, location, body)
         SELECT %(record_id)s, %(merchant_id)s, %(mode)s, %(key)s, %(fingerprint)s,
                %(payment_id)s, 201, %(location)s,
-               %(head)s || {now} || %(middle)s || {now} || %(tail)s
+               %(head)s || {now} || '","updated_at":"' || {now} || '"}}'
         FROM lock WHERE won
         ON CONFLICT DO NOTHING
         RETURNING body),
@@ -87,11 +87,19 @@ _CREATE = """
 
 def _statement(name: str, booking: str) -> Prepared:
     parts = {"entitled_if": auth.VALID_KEY, "now": _NOW, "booking": booking}
-    return Prepared(name, _CREATE.format(message=INSERT_MESSAGE.format(guard="payment"), **parts))
+    message = insert_message("payment", kind="'charge'", subject="%(operation_id)s")
+    return Prepared(name, _CREATE.format(message=message, **parts))
 
 
+_BOOKED = {
+    "kind": f"'{bookkeeping.CREATED}'",
+    "source_id": "%(payment_id)s",
+    "flags": "''",
+    "layer": f"'{books.Layer.PENDING}'",
+    **{name: f"%({name})s" for name in ("merchant_id", "mode", "currency", "amount")},
+}
 _CREATE_ANY = _statement("create_payment", ledger_sql.ctes("payment"))
-_CREATE_SIMPLE = _statement("create_simple", ledger_sql.ctes_of_one("payment"))
+_CREATE_SIMPLE = _statement("create_simple", ledger_sql.ctes_of_one("payment", **_BOOKED))
 
 
 def create_payment(
@@ -157,12 +165,10 @@ def _asked_for(claim: idempotency.Claim, asked: dict[str, Any]) -> NewPayment:
 
 
 def _params(claim: idempotency.Claim, payment: NewPayment, trace: str, work: str) -> dict[str, Any]:
-    operation_id = uuid7_text()
     return {
-        **message_params(
-            kind=OperationKind.CHARGE, lane=work, subject_id=operation_id, trace=trace
-        ),
-        **_body(payment),
+        **message_params(lane=work, trace=trace),
+        # The answer up to its times: it is made before the row has any.
+        "head": to_json(payment_members(payment))[:-1] + ',"created_at":"',
         "api_key_id": claim.principal.key_id,
         "scopes": json.dumps(sorted(claim.principal.scopes)),
         "default_gateway": claim.principal.default_gateway,
@@ -171,7 +177,7 @@ def _params(claim: idempotency.Claim, payment: NewPayment, trace: str, work: str
         "key": claim.key,
         "fingerprint": claim.fingerprint,
         "location": f"/api/payments/{payment.id}/",
-        "operation_id": operation_id,
+        "operation_id": uuid7_text(),
         "event_id": uuid7_text(),
         "payment_id": payment.id,
         "merchant_id": payment.merchant_id,
@@ -184,13 +190,4 @@ def _params(claim: idempotency.Claim, payment: NewPayment, trace: str, work: str
         "reference": payment.reference,
         "description": payment.description,
         "metadata": to_json(payment.metadata),
-    }
-
-
-def _body(payment: NewPayment) -> dict[str, str]:
-    """Cut the answer where the database's time goes: it is made before the row has one."""
-    return {
-        "head": to_json(payment_members(payment))[:-1] + ',"created_at":"',
-        "middle": '","updated_at":"',
-        "tail": '"}',
     }
