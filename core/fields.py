@@ -172,7 +172,8 @@ class StrictMetadata(serializers.Field):  # type: ignore[type-arg]  # generic in
 class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]  # as above
     """An object whose every member is known and may be written.
 
-    A member stands in the body under its own name, and has no default and no ``validate_`` method.
+    A member stands in the body under its own name, and has no default. What is checked is checked
+    by a field: there are no ``validate`` methods, and no validators of the whole.
     """
 
     @classmethod
@@ -183,9 +184,7 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]  # as 
 
         :raises ValidationError: with what is wrong, by member
         """
-        if data is None:
-            raise ValidationError({"non_field_errors": ["Must be an object."]}, code="wrong-type")
-        members: dict[str, Any] = _instance(cls).run_validation(data)
+        members: dict[str, Any] = _instance(cls).to_internal_value(data)
         return members
 
     def to_internal_value(self, data: Any) -> Any:

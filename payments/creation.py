@@ -9,6 +9,7 @@ record conflicts, nothing is written, and a second statement reads the answer.
 """
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpResponse
@@ -164,13 +165,18 @@ def _asked_for(claim: idempotency.Claim, asked: dict[str, Any]) -> NewPayment:
     )
 
 
+@lru_cache(maxsize=1000)
+def _scopes(scopes: frozenset[str]) -> str:
+    return json.dumps(sorted(scopes))
+
+
 def _params(claim: idempotency.Claim, payment: NewPayment, trace: str, work: str) -> dict[str, Any]:
     return {
         **message_params(lane=work, trace=trace),
         # The answer up to its times: it is made before the row has any.
         "head": to_json(payment_members(payment))[:-1] + ',"created_at":"',
         "api_key_id": claim.principal.key_id,
-        "scopes": json.dumps(sorted(claim.principal.scopes)),
+        "scopes": _scopes(claim.principal.scopes),
         "default_gateway": claim.principal.default_gateway,
         "lock": claim.lock_number,
         "record_id": uuid7_text(),

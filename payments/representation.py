@@ -10,6 +10,8 @@ from typing import Any
 from payments.models import Payment, Refund
 from payments.unsaved import NewPayment
 
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 def timestamp(at: datetime | None) -> str | None:
     """Return the moment as RFC 3339 in UTC with microseconds."""
@@ -68,4 +70,4 @@ def refund_dict(refund: Refund) -> dict[str, Any]:
 
 def to_json(value: dict[str, Any]) -> str:
     """Return the compact JSON text of a representation."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _compact(value)
