@@ -205,7 +205,7 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]  # as 
 
     @cached_property
     def _taken(self) -> dict[str, Any]:
-        return {field.field_name: field for field in self._writable_fields}
+        return {name: field for name, field in self.fields.items() if not field.read_only}
 
     def _foreign_members(self, data: dict[str, Any]) -> dict[str, list[ErrorDetail]]:
         errors: dict[str, list[ErrorDetail]] = {}

@@ -1,6 +1,7 @@
 """A payment before it has a row is what the ORM would make of it."""
 
 import dataclasses
+from typing import Any
 
 from core.ids import uuid7
 from payments import bookkeeping
@@ -8,7 +9,7 @@ from payments.models import Payment
 from payments.representation import payment_members
 from payments.unsaved import NewPayment
 
-ASKED = {
+ASKED: dict[str, Any] = {
     "id": uuid7(),
     "merchant_id": uuid7(),
     "mode": "test",
