@@ -11,6 +11,7 @@ record conflicts, nothing is written, and a second statement reads the answer.
 import json
 from typing import Any
 
+from django.db import IntegrityError
 from django.http import HttpResponse
 from rest_framework.exceptions import AuthenticationFailed
 
@@ -24,7 +25,7 @@ from core.prepared import Prepared
 from ledger import books
 from ledger import sql as ledger_sql
 from outbox.staging import INSERT_MESSAGE, message_params
-from payments import bookkeeping, portable
+from payments import bookkeeping, portable, references
 from payments.handlers import lane
 from payments.models import OperationKind, Payment
 from payments.representation import payment_members, to_json
@@ -109,7 +110,12 @@ def create_payment(
     posting = bookkeeping.created(payment)
     params = _params(claim, payment, trace, work)
     reached("web.before_create")
-    found = _write(payment, posting, params)
+    try:
+        found = _write(payment, posting, params)
+    except IntegrityError:
+        if not references.is_taken(payment):
+            raise
+        return references.answer_taken(claim, payment, trace), ""
     reached("web.after_create")
     _check_key(key_digest, as_remembered=found["as_remembered"])
     if found["created"] is not None:
