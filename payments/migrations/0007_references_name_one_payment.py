@@ -1,7 +1,7 @@
 """A reference names one payment of a merchant and mode; refunds and operations by payment and id.
 
 Two payments with one reference stop it before anything is changed: nobody but the merchant knows
-which of them it means (ADR 0017, and docs/operations.md for what to do).
+which of them it means (ADR 0018, and docs/operations.md for what to do).
 """
 
 from typing import Any
@@ -10,6 +10,8 @@ from django.core.management.base import CommandError
 from django.db import migrations, models
 from django.db.models import Count
 import django.db.models.deletion
+
+from core.schema import PostgresSQL
 
 _NAMED = 5
 
@@ -34,6 +36,29 @@ def refuse_duplicates(apps: Any, schema_editor: Any) -> None:
         " docs/operations.md says how to find them and what to do (References that are taken twice)."
     )
     raise CommandError(message)
+
+
+_FOREIGN_KEY_INDEXES = {
+    "operation": "payments_operation_payment_id_33bd387a",
+    "refund": "payments_refund_payment_id_a70693f7",
+}
+
+
+def _foreign_key_index(model: str, name: str) -> str:
+    return f"CREATE INDEX {name} ON payments_{model} (payment_id)"
+
+
+def _without_index(model: str) -> migrations.AlterField:
+    return migrations.AlterField(
+        model_name=model,
+        name="payment",
+        field=models.ForeignKey(
+            db_index=False,
+            on_delete=django.db.models.deletion.PROTECT,
+            related_name=f"{model}s",
+            to="payments.payment",
+        ),
+    )
 
 
 class Migration(migrations.Migration):
@@ -63,26 +88,14 @@ class Migration(migrations.Migration):
             model_name="payment",
             index=models.Index(fields=["merchant", "mode", "id"], name="payment_of_merchant"),
         ),
-        # Last, because they lock their tables: what the new indexes do better goes.
         migrations.RemoveIndex(model_name="payment", name="payment_newest_first"),
-        migrations.AlterField(
-            model_name="operation",
-            name="payment",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="operations",
-                to="payments.payment",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="refund",
-            name="payment",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="refunds",
-                to="payments.payment",
-            ),
+        # By their names: Django's own way drops every other index over the one column, too, those
+        # that keep a payment to one charge and to one refund of the rest. On SQLite they stay.
+        *(
+            migrations.SeparateDatabaseAndState(
+                [PostgresSQL(f"DROP INDEX IF EXISTS {index}", _foreign_key_index(model, index))],
+                [_without_index(model)],
+            )
+            for model, index in _FOREIGN_KEY_INDEXES.items()
         ),
     ]

@@ -31,7 +31,7 @@ def applied() -> list[str]:
 
 
 def indexes() -> list[str]:
-    sql = "SELECT indexname FROM pg_indexes WHERE tablename = 'payments_payment' ORDER BY 1"
+    sql = "SELECT indexname FROM pg_indexes WHERE tablename LIKE 'payments\\_%' ORDER BY 1"
     return [name for (name,) in rows(sql)]
 
 
@@ -81,10 +81,21 @@ _TELL_APART = """
 def test_a_database_without_any_is_upgraded_and_can_go_back(older: Database):
     shop = a_shop()
     take(older, shop, "order 7", "order 8", "", "")
+    before = indexes()
 
-    forwards = manage("migrate", "payments")
-    back = manage("migrate", "payments", BEFORE)
-    again = manage("migrate", "payments")
+    forwards, upgraded = manage("migrate", "payments"), indexes()
+    back, downgraded = manage("migrate", "payments", BEFORE), indexes()
 
-    assert [one.returncode for one in (forwards, back, again)] == [0, 0, 0]
-    assert {"payment_reference_once", "payment_of_merchant"} <= set(indexes())
+    assert [one.returncode for one in (forwards, back)] == [0, 0]
+    assert downgraded == before
+    assert set(upgraded) - set(before) == {
+        "payment_reference_once",
+        "payment_of_merchant",
+        "operation_of_payment",
+        "refund_of_payment",
+    }
+    assert set(before) - set(upgraded) == {
+        "payment_newest_first",
+        "payments_operation_payment_id_33bd387a",
+        "payments_refund_payment_id_a70693f7",
+    }
