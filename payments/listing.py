@@ -137,7 +137,8 @@ def _asked(chosen: Mapping[str, str]) -> dict[str, Any]:
 
     :raises Problem: ``validation-error``
     """
-    asked = {name: _READ[name](name, chosen[name]) if name in chosen else None for name in FILTERS}
+    asked: dict[str, Any] = dict.fromkeys(FILTERS)
+    asked |= {name: _READ[name](name, value) for name, value in chosen.items()}
     for low, high in (("amount_min", "amount_max"), ("created_after", "created_before")):
         if asked[low] is not None and asked[high] is not None and asked[low] > asked[high]:
             raise bad_parameter(high, "invalid", f"May not be less than {low}.")

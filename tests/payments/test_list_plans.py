@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from payments.listing import EXAMINED_MAX
 from tests.conftest import a_database
-from tests.money import PAYMENTS, Shop
+from tests.money import PAYMENTS, Shop, a_shop
 from tests.payments.million import COUNT, FIRST_MS, STEP_MS, fill, id_of
 
 # What a page costs whose rows follow each other, and one that looks for what is not there.
@@ -37,7 +37,7 @@ def at(number: int) -> str:
 def _rows(sql: str, params: Any = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def below(shop: Shop, number: int, path: str = PAYMENTS, **chosen: str) -> str:
@@ -194,6 +194,18 @@ def test_a_reference_is_one_entry_of_its_index(shop, number, more):
     assert {node["Index Name"] for node in reading.nodes if "Index Name" in node} == {
         "payment_reference_once"
     }
+    assert reading.blocks <= 20
+
+
+@pytest.mark.parametrize("chosen", [{}, *RARE.values()], ids=["nothing", *RARE.keys()])
+def test_a_merchant_without_payments_reads_nobody_elses(shop, chosen):
+    newcomer = a_shop()
+
+    reading = Reading(newcomer, limit="100", **chosen)
+
+    assert reading.page == {"results": [], "next": None}
+    assert reading.is_of_ranges()
+    assert reading.examined == 0
     assert reading.blocks <= 20
 
 

@@ -24,14 +24,13 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def listed(shop: Shop, *, limit: int = 100, **chosen: str) -> list[str]:
     """Follow the cursor to the end, and return every id in the order it came in."""
     found: list[str] = []
-    cursor = None
+    query = {"limit": str(limit), **chosen}
     while True:
-        more = {"cursor": cursor} if cursor else {}
-        page = shop.get(PAYMENTS, limit=str(limit), **chosen, **more).json()
+        page = shop.get(PAYMENTS, **query).json()
         found += [one["id"] for one in page["results"]]
-        cursor = page["next"]
-        if cursor is None:
+        if page["next"] is None:
             return found
+        query["cursor"] = page["next"]
 
 
 def planted(shop: Shop, created_at: datetime, *, id_at: datetime | None = None) -> str:
@@ -260,10 +259,9 @@ class TestACursor:
 def test_what_changes_between_the_two_statements_is_not_shown_as_it_was(monkeypatch):
     shop = a_shop()
     stays, changes = shop.accepted(gateway="mock"), shop.accepted(gateway="mock")
-    choose = listing.rows
 
     def choose_and_change(*args: Any) -> Any:
-        found = choose(*args)
+        found = rows(*args)
         rows("UPDATE payments_payment SET status = 'PROCESSING', version = 2 WHERE id = %s",
              [changes.id])  # fmt: skip
         return found

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from gateways.base import declined
 from payments.models import Payment, Refund
-from tests.money import PAYMENTS, Answer, Shop, a_shop, drain, problem, reciting
+from tests.money import PAYMENTS, Answer, Shop, a_client, a_shop, drain, problem, reciting
 from tests.payments.dashboard import made
 
 pytestmark = pytest.mark.django_db
@@ -115,13 +115,13 @@ class TestTheList:
         payment, other = shop.sold(1_000), shop.sold(1_000)
         ids = [ask(shop, payment, key=f"k{n}", amount=1).json()["id"] for n in range(5)]
         ask(shop, other)
-        pages, cursor = [], None
+        pages: list[list[str]] = []
+        query = {"limit": "2"}
 
-        while not pages or cursor:
-            more = {"cursor": cursor} if cursor else {}
-            page = shop.get(address(payment), limit="2", **more).json()
+        while not pages or "cursor" in query:
+            page = shop.get(address(payment), **query).json()
             pages.append([one["id"] for one in page["results"]])
-            cursor = page["next"]
+            query = {"limit": "2", **({"cursor": page["next"]} if page["next"] else {})}
 
         assert pages == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
 
@@ -171,16 +171,17 @@ class TestTheList:
 
         assert problem(answer) == (400, "validation-error")
 
-    def test_is_three_statements_however_many_there_are(self):
-        shop = a_shop()
-        payment = shop.sold(1_000)
-        for n in range(5):
-            ask(shop, payment, key=f"k{n}", amount=1)
 
-        with CaptureQueriesContext(connection) as captured:
-            shop.get(address(payment))
+def test_a_list_is_three_statements_however_many_refunds_there_are():
+    shop = a_shop()
+    payment = shop.sold(1_000)
+    for n in range(5):
+        ask(shop, payment, key=f"k{n}", amount=1)
 
-        assert len(captured.captured_queries) == 3
+    with CaptureQueriesContext(connection) as captured:
+        shop.get(address(payment))
+
+    assert len(captured.captured_queries) == 3
 
 
 def test_another_merchants_payment_or_the_other_modes_is_not_there():
@@ -197,3 +198,18 @@ def test_another_merchants_payment_or_the_other_modes_is_not_there():
 @pytest.mark.parametrize("payment", [str(uuid4()), "7"])
 def test_the_refunds_of_what_never_was_are_not_there(payment):
     assert problem(a_shop().get(f"{PAYMENTS}{payment}/refunds/")) == GONE
+
+
+def test_a_browser_sees_the_list_and_the_payments_with_theirs():
+    shop = a_shop()
+    payment = shop.sold()
+    ask(shop, payment)
+    headers = {"X-API-KEY": shop.secret, "Accept": "text/html"}
+
+    pages = [
+        a_client().get(path, query, headers=headers)
+        for path, query in ((address(payment), {}), (PAYMENTS, {"expand": "refunds"}))
+    ]
+
+    assert [page.status_code for page in pages] == [200, 200]
+    assert all(str(payment.id) in page.content.decode() for page in pages)
