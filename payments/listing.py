@@ -97,8 +97,8 @@ class PaymentPages(NewestFirst):
         else:
             next_below = met[-1][0] if met and met[-1][1] == EXAMINED_MAX else None
         # Asked once more, as a payment may have changed between the two statements.
-        page = queryset.filter(id__in=wanted[:limit], **conditions(asked)).order_by("-id")
-        return list(page), next_below
+        page = queryset.filter(**self.scope, **conditions(asked), id__in=wanted[:limit])
+        return list(page.order_by("-id")), next_below
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """Describe the parameters to the OpenAPI document."""
