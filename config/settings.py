@@ -152,6 +152,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    # Both are the `status` of several objects, so their names cannot be guessed.
+    "ENUM_NAME_OVERRIDES": {
+        "PaymentReadStatusEnum": "payments.states.Status",
+        "RefundReadStatusEnum": "payments.states.RefundStatus",
+    },
 }
 
 # Gateways: one entry a provider (docs/adding-a-gateway.md).

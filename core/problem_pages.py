@@ -9,7 +9,8 @@ from core.errors import REGISTRY
 
 ADVICE: dict[str, str] = {
     "validation-error": "Correct the members listed in `errors`: each has a JSON Pointer, "
-    "a code and a sentence. Unknown and read-only members are refused too.",
+    "or the name of a parameter in the query, a code and a sentence. Unknown and read-only members "
+    "are refused too.",
     "malformed-json": "Send one JSON text in UTF-8 without a byte order mark, names unique in "
     "each object, nested at most 32 deep.",
     "invalid-header": "Correct or add the header that `detail` names.",
@@ -27,7 +28,8 @@ ADVICE: dict[str, str] = {
     "invalid-state": "Read the object; what you asked for is not possible in its state.",
     "idempotency-in-progress": "Wait as long as `Retry-After` says, then repeat the request "
     "with the same key.",
-    "duplicate-reference": "Find the payment that has this reference, or choose another.",
+    "duplicate-reference": "Read the payment that has it, whose id is in `payment`, or choose "
+    "another reference and a new `Idempotency-Key`.",
     "payload-too-large": "Send at most 64 KiB.",
     "uri-too-long": "Shorten the path and the query.",
     "unsupported-media-type": "Send `Content-Type: application/json` and no `Content-Encoding`.",

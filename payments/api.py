@@ -26,8 +26,10 @@ from outbox.waking import wake
 from payments import refunding
 from payments.creation import create_payment
 from payments.handlers import lane
+from payments.listing import PaymentPages
 from payments.models import OperationKind, Payment, Refund
 from payments.openapi import ERRORS, IDEMPOTENCY_KEY, OPTIONAL_IDEMPOTENCY_KEY
+from payments.reading import PaymentReads
 from payments.serializers import (
     BalancesRead,
     PaymentRead,
@@ -37,12 +39,12 @@ from payments.serializers import (
 )
 
 
-class PaymentViewSet(ModelViewSet[Payment]):
+class PaymentViewSet(PaymentReads, ModelViewSet[Payment]):
     """Create, read and refund payments."""
 
     http_method_names = ["get", "post", "head", "options"]  # noqa: RUF012 - Django's declaration
     queryset = Payment.objects.all()
-    pagination_class = NewestFirst
+    pagination_class = PaymentPages
     lookup_value_converter = "uuid"
     key_checked_in_statement: ClassVar = {"create"}
     scopes: ClassVar = {
@@ -92,25 +94,30 @@ class PaymentViewSet(ModelViewSet[Payment]):
     @action(detail=True, methods=["post"])
     def refund(self, request: Request, pk: UUID) -> HttpResponse:
         """Refund a payment: a part under an Idempotency-Key, or all that is left."""
-        asked = {"amount": None, "reason": "", **RefundWrite.checked(request.data)}
-        bind(payment_id=str(pk))
-        work: list[str] = []
+        return _refunded(request, pk)
 
-        def make() -> idempotency.Answer:
-            payment = refunding.lock_payment(principal_of(request), pk)
-            known = refunding.refund_of_the_rest(payment) if asked["amount"] is None else None
-            if known:
-                return refunding.answer(known, 200)
-            refund = refunding.ask_refund(payment, **asked, trace=current("request_id"))
-            work.append(lane(OperationKind.REFUND, payment.gateway))
-            return refunding.answer(refund, 201)
 
-        response = _answered(request, asked["amount"], make)
-        reached("web.after_refund_commit")
-        if work:
-            wake(work[0])
-        reached("web.before_answer")
-        return response
+def _refunded(request: Request, pk: UUID) -> HttpResponse:
+    """Refund a part of a payment, or all that is left; at either address."""
+    asked = {"amount": None, "reason": "", **RefundWrite.checked(request.data)}
+    bind(payment_id=str(pk))
+    work: list[str] = []
+
+    def make() -> idempotency.Answer:
+        payment = refunding.lock_payment(principal_of(request), pk)
+        known = refunding.refund_of_the_rest(payment) if asked["amount"] is None else None
+        if known:
+            return refunding.answer(known, 200)
+        refund = refunding.ask_refund(payment, **asked, trace=current("request_id"))
+        work.append(lane(OperationKind.REFUND, payment.gateway))
+        return refunding.answer(refund, 201)
+
+    response = _answered(request, asked["amount"], make)
+    reached("web.after_refund_commit")
+    if work:
+        wake(work[0])
+    reached("web.before_answer")
+    return response
 
 
 def _created(request: Request) -> tuple[HttpResponse, str]:
@@ -145,6 +152,43 @@ def _answered(
     claim = idempotency.claim(request, principal_of(request), request.data)
     with transaction():
         return idempotency.once(claim, make, current("request_id"))
+
+
+class PaymentRefundViewSet(GenericViewSet[Refund]):
+    """List the refunds of a payment, and ask for one."""
+
+    http_method_names = ["get", "post", "head", "options"]  # noqa: RUF012 - Django's declaration
+    queryset = Refund.objects.none()  # tells of its model; a list is read by its scope
+    serializer_class = RefundRead
+    pagination_class = NewestFirst
+    scopes: ClassVar = {"list": "payments:read", "create": "refunds:write"}
+
+    def get_serializer_class(self) -> Any:
+        """Return what this action writes, or else what it reads."""
+        return RefundWrite if self.action == "create" else RefundRead
+
+    def scope_of_list(self) -> dict[str, Any]:
+        """Return whose refunds a list is of."""
+        return {"payment_id": self.kwargs["payment_id"]}
+
+    @extend_schema(responses={200: RefundRead(many=True), **ERRORS})
+    def list(self, request: Request, payment_id: UUID) -> Response:
+        """Return the refunds of a payment, newest first."""
+        principal = principal_of(request)
+        mine = {"merchant_id": principal.merchant_id, "mode": principal.mode}
+        if not Payment.objects.filter(id=payment_id, **mine).exists():
+            raise Problem("not-found")
+        page = self.paginate_queryset(Refund.objects.select_related("operation"))
+        return self.get_paginated_response(RefundRead(page, many=True).data)
+
+    @extend_schema(
+        request=RefundWrite,
+        responses={201: RefundRead, 200: RefundRead, **ERRORS},
+        parameters=[OPTIONAL_IDEMPOTENCY_KEY],
+    )
+    def create(self, request: Request, payment_id: UUID) -> HttpResponse:
+        """Refund a payment: a part under an Idempotency-Key, or all that is left."""
+        return _refunded(request, payment_id)
 
 
 class RefundViewSet(RetrieveModelMixin, GenericViewSet[Refund]):

@@ -12,6 +12,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from django.db import IntegrityError
 from django.http import HttpResponse
 from rest_framework.exceptions import AuthenticationFailed
 
@@ -25,7 +26,7 @@ from core.prepared import Prepared
 from ledger import books
 from ledger import sql as ledger_sql
 from outbox.staging import insert_message, message_params
-from payments import bookkeeping, portable
+from payments import bookkeeping, portable, references
 from payments.handlers import lane
 from payments.models import OperationKind
 from payments.representation import payment_members, to_json
@@ -119,7 +120,12 @@ def create_payment(
     posting = bookkeeping.created(payment)
     params = _params(claim, payment, trace, work)
     reached("web.before_create")
-    found = _write(payment, posting, params)
+    try:
+        found = _write(payment, posting, params)
+    except IntegrityError:
+        if not references.is_taken(payment):
+            raise
+        return references.answer_taken(claim, payment, trace), ""
     reached("web.after_create")
     _check_key(key_digest, as_remembered=found["as_remembered"])
     if found["created"] is not None:

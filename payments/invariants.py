@@ -8,6 +8,7 @@ from core.invariants import Invariant
 from core.secrecy import no_card_numbers, no_secrets
 from payments import (
     fact_invariants,
+    list_invariants,
     money_invariants,
     surplus_invariants,
     transaction_invariants,
@@ -181,6 +182,7 @@ INVARIANTS: list[Invariant] = [
     *surplus_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,
     *unasked_invariants.INVARIANTS,
+    *list_invariants.INVARIANTS,
     no_card_numbers("payments", [*_STATE_TABLES, *_FACT_TABLES]),
     # What merchants write about their payments is theirs to know.
     no_secrets("payments", ["payments_attempt", "payments_notice", "payments_seen"]),

@@ -74,7 +74,7 @@ class Payment(models.Model):
             ("end_review", "Can end a review"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["merchant", "mode", "-id"], name="payment_newest_first"),
+            models.Index(fields=["merchant", "mode", "id"], name="payment_of_merchant"),
             models.Index(
                 fields=["id"], name="payment_needs_review", condition=Q(needs_review=True)
             ),
@@ -82,6 +82,11 @@ class Payment(models.Model):
         constraints: ClassVar = [
             one_of("mode", Mode, "payment_mode_known"),
             one_of("status", Status, "payment_status_known"),
+            models.UniqueConstraint(
+                name="payment_reference_once",
+                fields=["merchant", "mode", "reference"],
+                condition=~Q(reference=""),
+            ),
             _amount_check("payment_amount_in_bounds"),
             models.CheckConstraint(
                 name="payment_captured_iff_successful",
@@ -129,7 +134,9 @@ class Refund(models.Model):
     """Money sent back for a payment."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    payment = models.ForeignKey(
+        Payment, on_delete=models.PROTECT, related_name="refunds", db_index=False
+    )
     merchant = models.ForeignKey(
         Merchant, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -148,6 +155,7 @@ class Refund(models.Model):
     xid = XidField()
 
     class Meta:
+        indexes: ClassVar = [models.Index(fields=["payment", "id"], name="refund_of_payment")]
         constraints: ClassVar = [
             one_of("mode", Mode, "refund_mode_known"),
             one_of("status", RefundStatus, "refund_status_known"),
@@ -189,7 +197,9 @@ class Operation(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="operations")
+    payment = models.ForeignKey(
+        Payment, on_delete=models.PROTECT, related_name="operations", db_index=False
+    )
     refund = models.OneToOneField(
         Refund, on_delete=models.PROTECT, null=True, related_name="operation"
     )
@@ -209,6 +219,7 @@ class Operation(models.Model):
 
     class Meta:
         indexes: ClassVar = [
+            models.Index(fields=["payment", "id"], name="operation_of_payment"),
             models.Index(
                 fields=["recheck_at"],
                 name="operation_to_recheck",

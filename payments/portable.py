@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Min, QuerySet
 
@@ -16,7 +17,9 @@ from ledger.legs import Posting
 from outbox.models import Message
 from outbox.staging import MAX_ATTEMPTS
 from payments.changes import _WRITE_OPERATIONS, _WRITE_PAYMENTS, _WRITE_REFUNDS
+from payments.expanding import _LATEST_ATTEMPTS, _NEWEST_REFUNDS
 from payments.handlers import _ANSWER
+from payments.listing import _CHOOSE, conditions
 from payments.models import Attempt, Event, Operation, OperationKind, Payment, Refund
 from payments.rechecking import _TAKE_DUE
 from payments.representation import timestamp
@@ -193,3 +196,36 @@ def unknown_payments() -> Rows:
 def unknown_refunds() -> Rows:
     """Return how many refunds have an unknown outcome, and since when."""
     return _unknown(Refund.objects.all())
+
+
+@means(_CHOOSE)
+def choose(*, first: UUID, below: UUID, examined: int, limit: int, **asked: Any) -> Rows:
+    """Find the payments that are asked for among the newest of a range, and where that ended."""
+    whose = {"merchant_id": asked["merchant_id"], "mode": asked["mode"]}
+    met = Payment.objects.filter(**whose, id__gte=first, id__lt=below)
+    ids = list(met.order_by("-id").values_list("id", flat=True)[:examined])
+    wanted = set()
+    if ids:
+        span = met.filter(id__gte=ids[-1], **conditions(asked))
+        wanted = set(span.values_list("id", flat=True))
+    found = [(one, n, one in wanted) for n, one in enumerate(ids, 1)]
+    return [row for row in found if row[2] or row[1] == examined][:limit]
+
+
+@means(_NEWEST_REFUNDS)
+def newest_refunds(payments: Sequence[str], limit: int) -> Rows:
+    """Find the newest refunds of each payment."""
+    found = [Refund.objects.filter(payment_id=one).order_by("-id")[:limit] for one in payments]
+    return [(refund.id,) for refunds in found for refund in refunds]
+
+
+@means(_LATEST_ATTEMPTS)
+def latest_attempts(payments: Sequence[str], limit: int) -> Rows:
+    """Find the last attempt among the newest operations of each payment."""
+    found = []
+    for one in payments:
+        newest = Operation.objects.filter(payment_id=one).order_by("-id")[:limit]
+        ids = [operation.id for operation in newest]
+        last = Attempt.objects.filter(operation_id__in=ids).order_by("-id").first()
+        found += [(last.id,)] if last else []
+    return found

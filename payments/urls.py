@@ -1,9 +1,12 @@
 from rest_framework.routers import SimpleRouter
 
-from payments.api import BalanceViewSet, PaymentViewSet, RefundViewSet
+from payments.api import BalanceViewSet, PaymentRefundViewSet, PaymentViewSet, RefundViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("payments", PaymentViewSet, basename="payment")
+router.register(
+    "payments/<uuid:payment_id>/refunds", PaymentRefundViewSet, basename="payment-refund"
+)
 router.register("refunds", RefundViewSet, basename="refund")
 router.register("balance", BalanceViewSet, basename="balance")
 

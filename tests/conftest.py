@@ -97,16 +97,23 @@ def as_owner() -> Iterator[None]:
         connection.close()
 
 
-@pytest.fixture
-def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Generator[Database]:
-    """Give the test a database of its own, where transactions really commit."""
+@contextmanager
+def a_database(blocker: DjangoDbBlocker) -> Generator[Database]:
+    """Use a database of its own, where transactions really commit."""
     database = _database(servers.DATABASES.fresh())
-    with pytest.MonkeyPatch.context() as monkeypatch, django_db_blocker.unblock():
+    with pytest.MonkeyPatch.context() as monkeypatch, blocker.unblock():
         _use(database, monkeypatch)
         yield database
         connections.close_all()
     forget()
     servers.DATABASES.drop(database.name)
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Generator[Database]:
+    """Give the test a database of its own, where transactions really commit."""
+    with a_database(django_db_blocker) as database:
+        yield database
 
 
 @pytest.fixture

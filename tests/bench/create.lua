@@ -9,7 +9,8 @@ end
 
 function init(args)
    refused = 0
-   body = args[2]
+   -- A reference is taken once, so each payment's own key is in it.
+   before, after = string.match(args[2], "^(.*)KEY(.*)$")
    headers = { ["Content-Type"] = "application/json", ["X-API-KEY"] = args[1] }
    math.randomseed(tonumber(args[3]) + number)
 end
@@ -21,8 +22,9 @@ local function key()
 end
 
 function request()
-   headers["Idempotency-Key"] = key()
-   return wrk.format("POST", "/api/payments/", headers, body)
+   local new = key()
+   headers["Idempotency-Key"] = new
+   return wrk.format("POST", "/api/payments/", headers, before .. new .. after)
 end
 
 function response(status)

@@ -15,10 +15,16 @@ from tests.bench.results import BenchProblem
 
 PATH = "/api/payments/"
 KEY = "test_api_key"
-BODY = json.dumps({"amount": 1000, "currency": "INR", "reference": "order-1042"})
+# A reference is taken once, so each payment's own key is in it.
+BODY = json.dumps({"amount": 1000, "currency": "INR", "reference": "order-KEY"})
 # What four clients at once can do is what is asked for; the headline of every figure with load.
 CONNECTIONS = 4
 _LUA = Path(__file__).with_name("create.lua")
+
+
+def body(key: str) -> str:
+    """Return what is sent under a key."""
+    return BODY.replace("KEY", key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Posting:
         :raises BenchProblem: if the answer is not 201
         """
         headers = {"X-API-KEY": KEY, "Idempotency-Key": key, "Content-Type": "application/json"}
-        answer = requests.post(f"{self._url}{PATH}", BODY, headers=headers, timeout=10)
+        answer = requests.post(f"{self._url}{PATH}", body(key), headers=headers, timeout=10)
         if answer.status_code != requests.codes.created:
             message = f"a create was answered {answer.status_code}: {answer.text[:500]}"
             raise BenchProblem(message)

@@ -22,7 +22,7 @@ from core.db import rows, transaction
 from outbox.staging import stage
 from outbox.waking import wake
 from tests.bench import touching
-from tests.bench.posting import BODY, KEY
+from tests.bench.posting import KEY, body
 
 PATIENCE_SECONDS = 15.0
 POLL_SECONDS = 0.001
@@ -71,18 +71,19 @@ class Ringing:
 
     def payment(self) -> float:
         """Create a payment and wait until it is SUCCESS."""
-        headers = {"X-API-KEY": KEY, "Idempotency-Key": str(uuid4())}
+        key = str(uuid4())
+        headers = {"X-API-KEY": KEY, "Idempotency-Key": key}
         headers["Content-Type"] = "application/json"
         began = monotonic()
-        self._web.request("POST", "/api/payments/", BODY, headers)
+        self._web.request("POST", "/api/payments/", body(key), headers)
         answer = self._web.getresponse()
-        body = json.loads(answer.read())
-        assert answer.status == http.client.CREATED, body
-        while rows(_STATUS, [body["id"]]) != [("SUCCESS",)]:
+        made = json.loads(answer.read())
+        assert answer.status == http.client.CREATED, made
+        while rows(_STATUS, [made["id"]]) != [("SUCCESS",)]:
             assert monotonic() < began + PATIENCE_SECONDS, "the payment is not settled"
             sleep(POLL_SECONDS)
         end = monotonic()
-        self.inside.append(float(rows(_INSIDE, [body["id"]])[0][0]))
+        self.inside.append(float(rows(_INSIDE, [made["id"]])[0][0]))
         return end - began
 
 

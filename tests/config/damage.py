@@ -3,6 +3,7 @@
 A value is the SQL that does the damage, and the other invariants that the same damage breaks.
 """
 
+from tests.config.damage_to_lists import OF_LISTS
 from tests.config.damage_to_money import OF_MONEY, OF_SURPLUS, OF_TRANSACTIONS
 from tests.config.damage_to_payments import OF_FACTS, OF_HISTORY
 from tests.config.damage_to_rooms import OF_CORE, OF_OUTBOX, OF_WEBHOOKS
@@ -19,4 +20,5 @@ ALL: dict[str, list[Damage]] = {
     **OF_SURPLUS,
     **OF_TRANSACTIONS,
     **OF_UNASKED,
+    **OF_LISTS,
 }

@@ -74,7 +74,7 @@ def test_the_payments_of_a_merchant_are_read_by_their_index():
         rows("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off")
         plan = " ".join(line for (line,) in rows(f"EXPLAIN {sql}"))
     assert str(payment.id) in listed
-    assert "payment_newest_first" in plan
+    assert "payment_of_merchant" in plan
     assert "Sort" not in plan
 
 

@@ -33,14 +33,18 @@ from tests.payments.test_creation import (  # noqa: F401
     test_a_new_payment_looks_as_the_contract_says,
     test_the_answer_is_what_the_read_serializer_says,
 )
+from tests.payments.test_expanding import TestRefunds, TestTheLatestAttempt  # noqa: F401
 from tests.payments.test_late import (  # noqa: F401
     TestALateSuccess,
     TestARefundConfirmedAfterItFailed,
 )
+from tests.payments.test_lists import TestAFilter, TestTimes  # noqa: F401
 from tests.payments.test_rechecking import (  # noqa: F401
     test_a_failure_is_looked_up_a_day_later,
     test_another_no_waits_for_the_next_day_until_the_window_ends,
 )
+from tests.payments.test_references import TestATakenReference  # noqa: F401
+from tests.payments.test_refund_lists import TestTheList  # noqa: F401
 from tests.payments.test_refunds import TestOfAPart, TestOfTheRest  # noqa: F401
 from tests.webhooks.test_applying import TestAnEarlyWebhook, TestParked  # noqa: F401
 from tests.webhooks.test_ingress import TestAWebhook  # noqa: F401

@@ -1,6 +1,7 @@
 """The whole path on SQLite, with the processes of `make up`: for development, and nothing else."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import requests
 
@@ -55,6 +56,41 @@ def test_payments_refunds_and_webhooks_end_as_they_should(begin):
 
 
 _UNFINISHED = "SELECT id FROM outbox_message WHERE state <> 8"
+
+
+def test_payments_are_listed_and_a_reference_is_taken_once(begin):
+    stack = begin("web", "dispatcher", "worker")
+    merchants = Merchants(stack)
+    plain = merchants.pay(amount=700, reference="order 7")
+    refunded = merchants.pay(amount=1_000, currency="JPY")
+    becomes(stack, f"/payments/{refunded}/", "SUCCESS")
+    becomes(stack, f"/payments/{plain}/", "SUCCESS")
+    refund = merchants.refund(refunded, amount=400)
+    becomes(stack, f"/refunds/{refund}/", "SUCCEEDED")
+
+    url = f"http://127.0.0.1:{stack.port}/api/payments/"
+    body = {"amount": 5, "currency": "INR", "reference": "order 7"}
+    headers = {"X-API-KEY": DEMO_KEY, "Idempotency-Key": "second"}
+    second, again = (requests.post(url, json=body, headers=headers, timeout=5) for _ in range(2))
+
+    assert (second.status_code, second.json()["payment"]) == (409, plain)
+    assert again.content == second.content
+    assert listed(stack, "reference=order%207") == listed(stack, "amount_max=700") == [plain]
+    assert listed(stack, "currency=JPY&status=SUCCESS") == [refunded]
+    assert listed(stack, "created_after=2026-01-01T00:00:00Z") == [refunded, plain]
+    assert listed(stack, "created_before=2026-01-01T00:00:00Z") == []
+    (one,) = results(stack, "?currency=JPY&expand=refunds,latest_attempt")
+    assert [found["id"] for found in one["refunds"]["results"]] == [refund]
+    assert one["latest_attempt"]["outcome"] == "succeeded"
+    assert [found["id"] for found in results(stack, f"{refunded}/refunds/")] == [refund]
+
+
+def results(stack: OnSqlite, path: str) -> Any:
+    return ask(stack, f"/payments/{path}")["results"]
+
+
+def listed(stack: OnSqlite, query: str) -> list[str]:
+    return [one["id"] for one in results(stack, f"?{query}")]
 
 
 def test_duplicates_at_once_wait_and_are_answered_alike(begin):
