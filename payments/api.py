@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.mixins import RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -35,6 +36,7 @@ from payments.serializers import (
     RefundRead,
     RefundWrite,
 )
+from payments.states import CaptureMethod
 
 
 class PaymentViewSet(ModelViewSet[Payment]):
@@ -120,7 +122,19 @@ def _created(request: Request) -> tuple[HttpResponse, str]:
     asked = {"gateway": principal.default_gateway, **PaymentWrite.checked(request.data)}
     if not registry.is_configured(asked["gateway"]):
         return _answered_before(claim), ""
+    _refuse_what_it_cannot(asked)
     return create_payment(claim, key_digest=str(request.auth), trace=current("request_id"), **asked)
+
+
+def _refuse_what_it_cannot(asked: dict[str, Any]) -> None:
+    """Refuse a capture method that the gateway does not have.
+
+    :raises ValidationError: if so
+    """
+    is_manual = asked.get("capture_method") == CaptureMethod.MANUAL
+    if is_manual and not registry.get(asked["gateway"]).capabilities.captures:
+        detail = f"{asked['gateway']} cannot hold money; leave this out, or name another gateway."
+        raise ValidationError({"capture_method": [ErrorDetail(detail, code="value-invalid")]})
 
 
 def _answered_before(claim: idempotency.Claim) -> HttpResponse:

@@ -24,12 +24,13 @@ from gateways import registry
 from outbox import operating, staging
 from outbox.handling import Again, Call, Completion, Done, Plan, Started
 from payments import asking, cases, sightings
+from payments.advancing import Cause
 from payments.asking import Errand, Heard, Question
 from payments.cases import Case, Docket
 from payments.changes import Changes
 from payments.facts import NOBODY_CAN_SEND, Meaning, Said, Verdict
 from payments.models import Attempt, AttemptKind, Operation, OperationKind
-from payments.outcomes import Cause, apply
+from payments.outcomes import apply
 from payments.reviews import is_over, review
 from payments.states import OperationState, Status
 

@@ -22,6 +22,13 @@ def failure(row: Payment | Refund) -> dict[str, str] | None:
     return {"code": row.failure_code, "message": row.failure_message}
 
 
+def next_action(payment: Payment) -> dict[str, str] | None:
+    """Return what the payer has to do next, or None."""
+    if not payment.next_action_url:
+        return None
+    return {"type": "redirect", "url": payment.next_action_url}
+
+
 def payment_members(payment: Payment) -> dict[str, Any]:
     """Return a payment without its two times, which a new one does not have yet."""
     return {
@@ -30,8 +37,11 @@ def payment_members(payment: Payment) -> dict[str, Any]:
         "amount": payment.amount,
         "currency": payment.currency,
         "gateway": payment.gateway,
+        "capture_method": str(payment.capture_method),
+        "amount_captured": payment.amount_captured,
         "amount_refunded": payment.amount_refunded,
         "failure": failure(payment),
+        "next_action": next_action(payment),
         "outcome_unknown_since": timestamp(payment.outcome_unknown_since),
         "needs_review": payment.needs_review,
         "payment_method": payment.payment_method or None,

@@ -82,4 +82,4 @@ def _charge_given_back(key: UUID, case: Case, placing: Placing) -> Case | None:
     charge_id = placing.unasked.get(key)
     if case.charge is None or case.charge.id != charge_id:
         return None
-    return Case(case.charge, case.payment)
+    return Case(case.charge, case.payment, family=case.family)

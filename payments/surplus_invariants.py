@@ -8,11 +8,14 @@ _AGAIN = """
         UNION ALL
         SELECT operation_id, outcome, provider_id, amount, currency, account FROM payments_notice
     ), again AS (
-        SELECT DISTINCT o.id, o.kind, o.gateway, o.amount, o.currency, p.merchant_id, p.mode,
+        SELECT DISTINCT o.id, CASE o.kind WHEN 'refund' THEN 'refund' ELSE 'charge' END AS kind,
+               o.gateway, o.amount, o.currency, p.merchant_id, p.mode,
                t.provider_id, md5(o.id::text || '|' || t.provider_id)::uuid AS source
         FROM told t
         JOIN payments_operation o ON o.id = t.operation_id AND o.state = 'succeeded'
         JOIN payments_payment p ON p.id = o.payment_id
+            AND (o.kind IN ('capture', 'refund')
+                 OR o.kind = 'charge' AND p.capture_method = 'automatic')
         WHERE t.outcome = 'succeeded' AND (t.amount, t.currency) = (o.amount, o.currency)
           AND t.account = '' AND o.provider_id <> '' AND t.provider_id NOT IN ('', o.provider_id)
     ), booked AS (

@@ -89,7 +89,7 @@ def _case(charge: Case, notice: Notice, changes: Changes) -> Case:
         unasked_id=notice.provider_id,
         created_at=changes.now,
     )
-    return Case(operation, payment, charge=charge.operation)
+    return Case(operation, payment, family=charge.family)
 
 
 def _write(cases: Sequence[Case], changes: Changes) -> None:

@@ -9,6 +9,7 @@ from typing import assert_never
 from gateways.base import (
     AnswerLost,
     Capabilities,
+    Capture,
     Charge,
     Deadline,
     Found,
@@ -19,6 +20,7 @@ from gateways.base import (
     OutcomeKind,
     Query,
     Refund,
+    Void,
 )
 from gateways.mocks import tokens, webhook
 from gateways.mocks.book import Entry, Written, book_at
@@ -86,6 +88,20 @@ class MockProvider:
             script=script,
         )
         return self._carry_out(entry, deadline)
+
+    def capture(self, capture: Capture, deadline: Deadline) -> Outcome:
+        """Take nothing: nothing is held here.
+
+        :raises NotSent: always
+        """
+        raise NotSent("nothing is held here", code="not_offered")
+
+    def void(self, void: Void, deadline: Deadline) -> Outcome:
+        """Let nothing go: nothing is held here.
+
+        :raises NotSent: always
+        """
+        raise NotSent("nothing is held here", code="not_offered")
 
     def refund(self, refund: Refund, deadline: Deadline) -> Outcome:
         """Give money back, or play the script's fault; never more than was charged.

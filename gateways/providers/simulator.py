@@ -12,6 +12,7 @@ from gateways import signatures
 from gateways.base import (
     AnswerLost,
     Capabilities,
+    Capture,
     Charge,
     Deadline,
     Found,
@@ -26,6 +27,7 @@ from gateways.base import (
     Refund,
     Sighting,
     UnexpectedAnswer,
+    Void,
     declined,
 )
 from gateways.http import Client, Response
@@ -94,6 +96,20 @@ class Simulator:
         }
         response = self._client.post("/v1/charges", content, charge.key, deadline)
         return self._answered("charge", charge.operation_id, response)
+
+    def capture(self, capture: Capture, deadline: Deadline) -> Outcome:
+        """Take nothing: we have nothing held there.
+
+        :raises NotSent: always
+        """
+        raise NotSent("nothing is held", code="not_offered")
+
+    def void(self, void: Void, deadline: Deadline) -> Outcome:
+        """Let nothing go: we have nothing held there.
+
+        :raises NotSent: always
+        """
+        raise NotSent("nothing is held", code="not_offered")
 
     def refund(self, refund: Refund, deadline: Deadline) -> Outcome:
         """Give money back.
