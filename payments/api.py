@@ -24,13 +24,16 @@ from core.pagination import NewestFirst
 from gateways import registry
 from ledger import books
 from outbox.waking import wake
-from payments import refunding
+from payments import canceling, holds, refunding
 from payments.creation import create_payment
 from payments.handlers import lane
 from payments.models import OperationKind, Payment, Refund
 from payments.openapi import ERRORS, IDEMPOTENCY_KEY, OPTIONAL_IDEMPOTENCY_KEY
+from payments.representation import payment_dict, to_json
 from payments.serializers import (
     BalancesRead,
+    CancelWrite,
+    CaptureWrite,
     PaymentRead,
     PaymentWrite,
     RefundRead,
@@ -51,6 +54,8 @@ class PaymentViewSet(ModelViewSet[Payment]):
         "list": "payments:read",
         "retrieve": "payments:read",
         "create": "payments:write",
+        "capture": "payments:write",
+        "cancel": "payments:write",
         "refund": "refunds:write",
     }
 
@@ -61,7 +66,13 @@ class PaymentViewSet(ModelViewSet[Payment]):
 
     def get_serializer_class(self) -> Any:
         """Return what this action writes, or else what it reads."""
-        return {"create": PaymentWrite, "refund": RefundWrite}.get(self.action, PaymentRead)
+        written = {
+            "create": PaymentWrite,
+            "capture": CaptureWrite,
+            "cancel": CancelWrite,
+            "refund": RefundWrite,
+        }
+        return written.get(self.action, PaymentRead)
 
     @extend_schema(
         request=PaymentWrite, responses={201: PaymentRead, **ERRORS}, parameters=[IDEMPOTENCY_KEY]
@@ -85,6 +96,40 @@ class PaymentViewSet(ModelViewSet[Payment]):
     def _renew(self, request: Request) -> None:
         renew(request)
         self.check_permissions(request)
+
+    @extend_schema(
+        request=CaptureWrite,
+        responses={202: PaymentRead, **ERRORS},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"])
+    def capture(self, request: Request, pk: UUID) -> HttpResponse:
+        """Capture what a payment has authorized, or a part of it, once; it happens after this."""
+        asked = {"amount": None, **CaptureWrite.checked(request.data)}
+
+        def make(payment: Payment) -> tuple[idempotency.Answer, str]:
+            work = holds.ask_capture(payment, **asked, trace=current("request_id"))
+            return shown(payment, 202), work
+
+        return _changed(request, pk, make)
+
+    @extend_schema(
+        request=CancelWrite,
+        responses={200: PaymentRead, 202: PaymentRead, **ERRORS},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: UUID) -> HttpResponse:
+        """Cancel a payment: at once if nothing was sent (200), else the provider is asked (202)."""
+        CancelWrite.checked(request.data)
+
+        def make(payment: Payment) -> tuple[idempotency.Answer, str]:
+            asked = canceling.ask_cancel(payment, trace=current("request_id"))
+            if asked.refusal:
+                return idempotency.refusal(asked.refusal, current("request_id")), ""
+            return shown(asked.payment, 202 if asked.lane else 200), asked.lane
+
+        return _changed(request, pk, make)
 
     @extend_schema(
         request=RefundWrite,
@@ -113,6 +158,34 @@ class PaymentViewSet(ModelViewSet[Payment]):
             wake(work[0])
         reached("web.before_answer")
         return response
+
+
+def shown(payment: Payment, status: int) -> idempotency.Answer:
+    """Return the payment as an answer."""
+    location = f"/api/payments/{payment.id}/"
+    return idempotency.Answer(status, to_json(payment_dict(payment)), location, payment.id)
+
+
+def _changed(
+    request: Request, pk: UUID, make: Callable[[Payment], tuple[idempotency.Answer, str]]
+) -> HttpResponse:
+    """Change a payment under its lock and the request's key, and wake who has work now."""
+    bind(payment_id=str(pk))
+    work: list[str] = []
+
+    def under_lock() -> idempotency.Answer:
+        answer, lane_of_work = make(refunding.lock_payment(principal_of(request), pk))
+        work.append(lane_of_work)
+        return answer
+
+    claim = idempotency.claim(request, principal_of(request), request.data)
+    with transaction():
+        response = idempotency.once(claim, under_lock, current("request_id"))
+    reached("web.after_refund_commit")
+    if any(work):
+        wake(work[0])
+    reached("web.before_answer")
+    return response
 
 
 def _created(request: Request) -> tuple[HttpResponse, str]:

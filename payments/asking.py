@@ -21,7 +21,7 @@ from gateways import base, calling, registry
 from payments.cases import Case
 from payments.facts import Meaning, Said
 from payments.models import AttemptKind, OperationKind
-from payments.states import CaptureMethod
+from payments.states import CaptureMethod, OperationState
 
 # Longer than any request can stay on the wire: nothing is sent so close to the end of a key's life.
 KEY_MARGIN = timedelta(minutes=10)
@@ -96,6 +96,7 @@ def question(case: Case, attempt_id: UUID, now: datetime, errand: Errand) -> Que
     query = _query(case) if capabilities.find else None
     sent_before = meaning is not Meaning.NEVER_SENT
     send = None
+    errand = errand if _is_wanted(case) else Errand.LOOK
     may_resend = capabilities.keys and key_left > 0 and not _only_looks(case, query)
     if errand is not Errand.LOOK and (may_resend if sent_before else errand is Errand.CARRY_OUT):
         send = _request(case)
@@ -208,6 +209,14 @@ def _storable(outcome: base.Outcome) -> base.Outcome:
         code=clean(outcome.code, CODE_LENGTH),
         message=clean(message, DETAIL_LENGTH),
     )
+
+
+def _is_wanted(case: Case) -> bool:
+    """A charge that its merchant has let go is never sent again: it would be a new one."""
+    if case.operation.kind != OperationKind.CHARGE:
+        return True
+    voids = (one for one in case.family if one.kind == OperationKind.VOID)
+    return all(one.state == OperationState.FAILED for one in voids)
 
 
 def _only_looks(case: Case, query: base.Query | None) -> bool:

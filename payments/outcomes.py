@@ -13,7 +13,7 @@ from payments.cases import Case
 from payments.changes import Changes
 from payments.facts import Meaning, Review, Verdict
 from payments.models import Operation, OperationKind, Origin, Payment, Refund
-from payments.reviews import is_over, review
+from payments.reviews import end_own_review, is_over, review
 from payments.standing import is_manual
 from payments.states import OperationState, RefundStatus, Status
 
@@ -48,14 +48,23 @@ def apply(case: Case, changes: Changes, cause: Cause) -> Verdict:
 def _succeeded(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
     operation, refund = case.operation, case.operation.refund
     changes.catch_up(case.payment, refund)
-    _end_review(case, changes)
+    end_own_review(case.payment, case.operation, changes)
     operation.recheck_at = None
     _settle(operation, OperationState.SUCCEEDED, verdict, changes)
     if refund is not None:
         _confirm_refund(case, refund, changes, cause)
     else:
         _end_doubt(case.payment, changes)
+        if operation.kind == OperationKind.CAPTURE and case.payment.amount_captured:
+            _book_second_capture(case.payment, operation, changes)
         advance(case, verdict, changes, cause)
+
+
+def _book_second_capture(payment: Payment, operation: Operation, changes: Changes) -> None:
+    """What was held was taken by two captures: the second one is no money of the merchant's."""
+    posting = bookkeeping.moved_again(payment, operation, operation.provider_id)
+    changes.book_and_tell(posting, "payment.captured_again", payment, None)
+    review(payment, changes, Review.MOVED_TWICE)
 
 
 def _book_surplus(case: Case, changes: Changes, verdict: Verdict) -> None:
@@ -79,7 +88,7 @@ def _moves_money(case: Case) -> bool:
 def _failed(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
     operation, refund = case.operation, case.operation.refund
     changes.catch_up(case.payment, refund)
-    _end_review(case, changes)
+    end_own_review(case.payment, case.operation, changes)
     if operation.first_sent_at and _may_be_found(operation.gateway):
         # A provider may change its mind, and a lost webhook must not be the only one to say so.
         operation.recheck_at = changes.now + settings.RECHECK_EVERY
@@ -111,14 +120,6 @@ def _settle(
 def _end_doubt(payment: Payment, changes: Changes) -> None:
     if payment.outcome_unknown_since is not None:
         payment.outcome_unknown_since = None
-        changes.touch(payment)
-
-
-def _end_review(case: Case, changes: Changes) -> None:
-    payment = case.payment
-    if payment.needs_review and payment.review_operation == case.operation.id:
-        payment.needs_review, payment.review_reason = False, ""
-        payment.review_operation = None
         changes.touch(payment)
 
 

@@ -20,6 +20,7 @@ from payments.models import Attempt, Event, Operation, OperationKind, Payment, R
 from payments.rechecking import _TAKE_DUE
 from payments.representation import timestamp
 from payments.sampling import UNKNOWN_PAYMENTS, UNKNOWN_REFUNDS
+from payments.states import OperationState
 
 _PAYMENT = (
     *("status", "amount_captured", "amount_refund_held", "amount_overdrawn", "amount_refunded"),
@@ -175,7 +176,10 @@ def take_due(*, every: timedelta, window: timedelta, limit: int) -> Rows:
     due = Operation.objects.filter(recheck_at__lte=now).order_by("recheck_at")[:limit]
     taken = []
     for operation in due:
-        is_last = operation.settled_at is None or now + every >= operation.settled_at + window
+        is_last = operation.settled_at is None or (
+            operation.state != OperationState.SUCCEEDED
+            and now + every >= operation.settled_at + window
+        )
         next_at = None if is_last else now + every
         Operation.objects.filter(id=operation.id).update(recheck_at=next_at)
         taken.append((operation.id, operation.gateway))

@@ -54,6 +54,16 @@ class PaymentWrite(StrictSerializer):
     updated_at = serializers.DateTimeField(read_only=True)
 
 
+class CaptureWrite(StrictSerializer):
+    """A capture to ask for; without an amount it takes all that is authorized."""
+
+    amount = StrictAmount(required=False)
+
+
+class CancelWrite(StrictSerializer):
+    """A cancellation says nothing more."""
+
+
 class RefundWrite(StrictSerializer):
     """A refund to ask for; without an amount it refunds the rest."""
 
