@@ -102,7 +102,7 @@ class OperationHandler:
             log.error("message.without_subject", message_id=str(message.id))
             return Done("without_subject")
         if not _is_to_be_asked(case, message.kind):
-            if _was_answered(case):
+            if message.kind != RECHECK and _was_answered(case):
                 # A webhook overtakes us every day; an answer closes its message as it settles.
                 STARTS_ON_SETTLED.inc()
             return Done("settled_before")
@@ -236,7 +236,9 @@ def _completion(
     case: Case, message: Started, heard: Heard, verdict: Verdict, changes: Changes
 ) -> Completion:
     match verdict.meaning:
-        case Meaning.FAILED if message.kind == RECHECK and heard.said is Said.UNKNOWN:
+        case Meaning.SUCCEEDED | Meaning.FAILED if (
+            message.kind == RECHECK and heard.said is Said.UNKNOWN
+        ):
             return Again(retry_delay(message, heard), "unanswered", spends=True)
         case Meaning.SUCCEEDED | Meaning.FAILED:
             return Done(verdict.meaning.value)
