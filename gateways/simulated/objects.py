@@ -85,15 +85,16 @@ class Reader:
 
     def _outcome(self, kind: OutcomeKind, content: dict[str, Any], amount: str) -> Outcome:
         account = text(content, "account")
-        failure = content.get("failure") if kind is OutcomeKind.DECLINED else None
+        failure = content.get("failure")
+        is_refused = text(content, "status") == "failed"
         return Outcome(
             kind=kind,
             provider_id=text(content, "id"),
             amount=_amount(content, amount),
             currency=text(content, "currency"),
             account="" if account == self.account else account,
-            code=text(failure, "code") if failure else "",
-            message=text(failure, "message") if failure else "",
+            code=text(failure, "code") if is_refused else "",
+            message=text(failure, "message") if is_refused else "",
         )
 
 
