@@ -8,6 +8,7 @@ from core.invariants import Invariant
 from core.secrecy import no_card_numbers, no_secrets
 from payments import (
     fact_invariants,
+    hold_invariants,
     money_invariants,
     surplus_invariants,
     transaction_invariants,
@@ -196,6 +197,7 @@ INVARIANTS: list[Invariant] = [
     *HISTORY,
     *PARENTS,
     *fact_invariants.INVARIANTS,
+    *hold_invariants.INVARIANTS,
     *money_invariants.INVARIANTS,
     *surplus_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,

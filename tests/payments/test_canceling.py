@@ -1,7 +1,6 @@
 """A payment that its merchant lets go: before anything was sent, or by a void at the provider."""
 
 import json
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,6 +13,7 @@ from payments.facts import Said
 from payments.models import OperationKind, Payment, StatusChange
 from tests.money import (
     PAYMENTS,
+    Shop,
     a_shop,
     begin,
     charge_of,
@@ -171,7 +171,7 @@ def test_what_is_over_is_not_cancelled(status):
     assert events(payment) == before
 
 
-def _over(shop: Any, status: str) -> Payment:
+def _over(shop: Shop, status: str) -> Payment:
     if status == "SUCCESS":
         return shop.sold()
     payment = shop.accepted(gateway="mock_failure") if status == "FAILED" else held(shop)

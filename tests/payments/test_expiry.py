@@ -40,6 +40,8 @@ def ran_out(payment: Payment) -> Found:
 def test_an_authorization_is_asked_about_once_it_is_old(settings):
     _, payment, gateway = held(settings, Found(HELD))
     charge = charge_of(payment)
+    assert charge.recheck_at
+    assert charge.settled_at
     age = charge.recheck_at - charge.settled_at
     assert abs(age - configured.AUTHORIZATION_INQUIRY) < timedelta(seconds=1)
     assert rechecking.stage_due() == 0
