@@ -156,6 +156,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "PaymentReadStatusEnum": "payments.states.Status",
         "RefundReadStatusEnum": "payments.states.RefundStatus",
+        "CaptureMethodEnum": "payments.states.CaptureMethod",
     },
 }
 
@@ -197,6 +198,11 @@ GATEWAY_TOTAL = timedelta(seconds=environment.seconds("GATEWAY_TOTAL_SECONDS", 1
 STALE_READ_WINDOW = timedelta(seconds=environment.seconds("STALE_READ_WINDOW_SECONDS", 8))
 RECHECK_EVERY = timedelta(seconds=environment.seconds("RECHECK_EVERY_SECONDS", 24 * 3600))
 RECHECK_WINDOW = timedelta(days=environment.whole("RECHECK_WINDOW_DAYS", 7))
+# Neither is a verdict: the provider is asked, and says whether a hold, or a payer's time, ran out.
+AUTHORIZATION_INQUIRY = timedelta(
+    seconds=environment.seconds("AUTHORIZATION_INQUIRY_SECONDS", 6 * 24 * 3600)
+)
+ACTION_INQUIRY = timedelta(seconds=environment.seconds("ACTION_INQUIRY_SECONDS", 3600))
 REVIEW_AFTER = timedelta(seconds=environment.seconds("REVIEW_AFTER_SECONDS", 3600))
 SWEEP_EVERY = timedelta(seconds=environment.seconds("SWEEP_EVERY_SECONDS", 1))
 # What a call leaves of the lease for writing its answer down.

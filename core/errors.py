@@ -48,6 +48,7 @@ REGISTRY: dict[str, tuple[int, str]] = {
     "value-invalid": (422, "A value is outside what is allowed"),
     "amount-invalid": (422, "The amount is outside what is allowed"),
     "currency-unsupported": (422, "The currency is not supported"),
+    "capture-exceeds-authorized": (422, "The capture exceeds what is authorized"),
     "refund-exceeds-captured": (422, "The refund exceeds what is left of the payment"),
     "insufficient-balance": (422, "The balance does not cover this"),
     "cardholder-data-not-accepted": (422, "Card data is not accepted"),

@@ -172,7 +172,7 @@ def once(claim: Claim, make: Callable[[], Answer], request_id: str) -> HttpRespo
     except Problem as problem:
         if problem.status not in _STORED_REFUSALS:
             raise
-        answer = Answer(problem.status, json.dumps(problem.body(request_id), ensure_ascii=False))
+        answer = refusal(problem, request_id)
     IdempotencyRecord.objects.create(
         merchant_id=claim.principal.merchant_id,
         mode=claim.principal.mode,
@@ -185,6 +185,11 @@ def once(claim: Claim, make: Callable[[], Answer], request_id: str) -> HttpRespo
     )
     reached("web.refund_uncommitted")
     return answer.response()
+
+
+def refusal(problem: Problem, request_id: str) -> Answer:
+    """Return a refusal as an answer; what was written beside it stays, unlike when it is raised."""
+    return Answer(problem.status, json.dumps(problem.body(request_id), ensure_ascii=False))
 
 
 def prune(kept: timedelta) -> int:

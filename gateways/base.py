@@ -1,4 +1,4 @@
-"""What a gateway is: four verbs and a closed set of answers (docs/adding-a-gateway.md).
+"""What a gateway is: six verbs and a closed set of answers (docs/adding-a-gateway.md).
 
 Plain values only: a gateway never sees a model, and nothing here knows a provider.
 Amounts are integers in minor units beside their ISO 4217 currency.
@@ -8,18 +8,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, Protocol, runtime_checkable
-from uuid import UUID
+from typing import Protocol, runtime_checkable
 
-from gateways.deadline import Deadline as Deadline  # noqa: PLC0414 - part of the contract
+# Part of the contract, as all that is named so here.
+from gateways.deadline import Deadline as Deadline  # noqa: PLC0414
+from gateways.requests import Capture as Capture  # noqa: PLC0414
+from gateways.requests import Charge as Charge  # noqa: PLC0414
+from gateways.requests import Kind as Kind  # noqa: PLC0414
+from gateways.requests import Query as Query  # noqa: PLC0414
+from gateways.requests import Refund as Refund  # noqa: PLC0414
+from gateways.requests import Send as Send  # noqa: PLC0414
+from gateways.requests import Void as Void  # noqa: PLC0414
 
-Kind = Literal["charge", "refund"]
+# The code of a DECLINED charge whose payer's time ran out; it says more than any other.
+ACTION_EXPIRED = "action_expired"
+# The code of a PENDING charge whose payer did what was asked: no more waiting for that.
+ACTION_TAKEN = "action_taken"
 
 
 class OutcomeKind(StrEnum):
     """Everything a provider can have said to one request."""
 
-    SUCCEEDED = "succeeded"  # money moved
+    SUCCEEDED = "succeeded"  # money moved, or is held for us, or was let go: as asked
     DECLINED = "declined"  # final answer to this request: it will not move
     PENDING = "pending"  # accepted; the result follows by webhook or look-up
     REQUIRES_ACTION = "requires_action"  # the payer must go to ``action_url``
@@ -59,7 +69,7 @@ class Outcome:
 
 
 def succeeded(provider_id: str, amount: int, currency: str) -> Outcome:
-    """Return the outcome of money that moved."""
+    """Return the outcome of money that moved, or is held, or was let go."""
     return Outcome(
         kind=OutcomeKind.SUCCEEDED, provider_id=provider_id, amount=amount, currency=currency
     )
@@ -144,7 +154,8 @@ class Sighting:
 class Found:
     """The provider knows the operation; this is how it stands there now.
 
-    ``besides`` has money that moved again for it, and refunds of its charge made without us.
+    ``besides`` has money that moved again for it, and what was done to its charge without us:
+    refunds, a capture, a void.
     """
 
     outcome: Outcome
@@ -169,54 +180,11 @@ Finding = Found | NotFound | Unanswered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
-    """Take money. ``key`` belongs to the operation and the gateway, never to the attempt."""
-
-    operation_id: UUID
-    key: str
-    amount: int
-    currency: str
-    payment_method: str = ""
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refund:
-    """Give money back for a charge."""
-
-    operation_id: UUID
-    key: str
-    amount: int
-    currency: str
-    charge_operation_id: UUID
-    charge_provider_id: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """Ask how an operation stands. It never acts.
-
-    It was sent between ``sent_from`` and ``sent_to``, for providers that can only list a time.
-    ``charge_operation_id`` is what a refund gives back.
-    """
-
-    operation_id: UUID
-    kind: Kind
-    key: str
-    amount: int
-    currency: str
-    sent_from: datetime | None = None
-    sent_to: datetime | None = None
-    charge_operation_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """A provider's webhook, verified, in our words. ``reference`` is what we sent as ours.
 
-    ``charge_reference`` is, for a refund, what we sent as ours with the charge that it gives back:
-    somebody may have made it at the provider, without us.
+    ``charge_reference`` is, for all but a charge, what we sent as ours with the charge that it
+    gives back, takes or lets go: somebody may have done so at the provider, without us.
     """
 
     event_id: str
@@ -233,12 +201,15 @@ class Capabilities:
     """What a provider can do; the caller's duties follow from it.
 
     ``key_lifetime`` is how long the provider honours a key; None with ``keys`` means for ever.
+    ``captures`` is a charge that only has money held, and its capture; ``voids`` lets go of one.
     """
 
     keys: bool
     key_lifetime: timedelta | None = None
     find: bool
     webhooks: bool
+    captures: bool = False
+    voids: bool = False
 
 
 @runtime_checkable
@@ -252,7 +223,23 @@ class Gateway(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     def charge(self, charge: Charge, deadline: Deadline) -> Outcome:
-        """Take money.
+        """Take money, or have it held.
+
+        :raises NotSent: if there was certainly no effect
+        :raises AnswerLost: if there may have been one
+        """
+        ...
+
+    def capture(self, capture: Capture, deadline: Deadline) -> Outcome:
+        """Take what is held; only called if it ``captures``.
+
+        :raises NotSent: if there was certainly no effect
+        :raises AnswerLost: if there may have been one
+        """
+        ...
+
+    def void(self, void: Void, deadline: Deadline) -> Outcome:
+        """Let go of what is held, or waits; only called if it ``voids``.
 
         :raises NotSent: if there was certainly no effect
         :raises AnswerLost: if there may have been one

@@ -17,26 +17,30 @@ from core.metrics import GATEWAY_CALLS, GATEWAY_SECONDS
 from gateways import registry
 from gateways.base import (
     AnswerLost,
+    Capture,
     Charge,
     Deadline,
     Finding,
     Found,
     Gateway,
+    Kind,
     NotFound,
     NotSent,
     Outcome,
     OutcomeKind,
     Query,
     Refund,
+    Send,
     Unanswered,
+    Void,
     not_sent,
     unknown,
 )
 
 log = get_logger(__name__)
 
-Operation = Literal["charge", "refund", "find"]
-Request = Charge | Refund | Query
+Operation = Kind | Literal["find"]
+Request = Send | Query
 Answer = Outcome | Finding
 
 # Past this the trouble is no hiccup, and the outbox waits better than a thread does.
@@ -51,21 +55,15 @@ def call(
     gateway: str, operation: Literal["find"], request: Query, deadline: Deadline
 ) -> Finding: ...
 @overload
-def call(
-    gateway: str, operation: Literal["charge"], request: Charge, deadline: Deadline
-) -> Outcome: ...
-@overload
-def call(
-    gateway: str, operation: Literal["refund"], request: Refund, deadline: Deadline
-) -> Outcome: ...
+def call(gateway: str, operation: Kind, request: Send, deadline: Deadline) -> Outcome: ...
 
 
 @outside_transaction
 def call(gateway: str, operation: Operation, request: Request, deadline: Deadline) -> Answer:
     """Call a gateway and return its answer; whatever goes wrong is an answer, too.
 
-    A charge or refund is repeated after a certain *not sent*, and after *unknown* only where the
-    provider honours the key. If any try may have had an effect, the whole call may have had one.
+    What may act is repeated after a certain *not sent*, and after *unknown* only where the provider
+    honours the key. If any try may have had an effect, the whole call may have had one.
     """
     started = time.monotonic()
     calling = _Call(gateway, operation, request, deadline)
@@ -153,6 +151,10 @@ class _Call:
         match self._request:
             case Charge():
                 return gateway.charge(self._request, self._deadline)
+            case Capture():
+                return gateway.capture(self._request, self._deadline)
+            case Void():
+                return gateway.void(self._request, self._deadline)
             case Refund():
                 return gateway.refund(self._request, self._deadline)
             case Query():

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.mixins import RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,20 +24,24 @@ from core.pagination import NewestFirst
 from gateways import registry
 from ledger import books
 from outbox.waking import wake
-from payments import refunding
+from payments import canceling, holds, refunding
 from payments.creation import create_payment
 from payments.handlers import lane
 from payments.listing import PaymentPages
 from payments.models import OperationKind, Payment, Refund
 from payments.openapi import ERRORS, IDEMPOTENCY_KEY, OPTIONAL_IDEMPOTENCY_KEY
 from payments.reading import PaymentReads
+from payments.representation import payment_dict, to_json
 from payments.serializers import (
     BalancesRead,
+    CancelWrite,
+    CaptureWrite,
     PaymentRead,
     PaymentWrite,
     RefundRead,
     RefundWrite,
 )
+from payments.states import CaptureMethod
 
 
 class PaymentViewSet(PaymentReads, ModelViewSet[Payment]):
@@ -51,6 +56,8 @@ class PaymentViewSet(PaymentReads, ModelViewSet[Payment]):
         "list": "payments:read",
         "retrieve": "payments:read",
         "create": "payments:write",
+        "capture": "payments:write",
+        "cancel": "payments:write",
         "refund": "refunds:write",
     }
 
@@ -61,7 +68,13 @@ class PaymentViewSet(PaymentReads, ModelViewSet[Payment]):
 
     def get_serializer_class(self) -> Any:
         """Return what this action writes, or else what it reads."""
-        return {"create": PaymentWrite, "refund": RefundWrite}.get(self.action, PaymentRead)
+        written = {
+            "create": PaymentWrite,
+            "capture": CaptureWrite,
+            "cancel": CancelWrite,
+            "refund": RefundWrite,
+        }
+        return written.get(self.action, PaymentRead)
 
     @extend_schema(
         request=PaymentWrite, responses={201: PaymentRead, **ERRORS}, parameters=[IDEMPOTENCY_KEY]
@@ -85,6 +98,40 @@ class PaymentViewSet(PaymentReads, ModelViewSet[Payment]):
     def _renew(self, request: Request) -> None:
         renew(request)
         self.check_permissions(request)
+
+    @extend_schema(
+        request=CaptureWrite,
+        responses={202: PaymentRead, **ERRORS},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"])
+    def capture(self, request: Request, pk: UUID) -> HttpResponse:
+        """Capture what a payment has authorized, or a part of it, once; it happens after this."""
+        asked = {"amount": None, **CaptureWrite.checked(request.data)}
+
+        def make(payment: Payment) -> tuple[idempotency.Answer, str]:
+            work = holds.ask_capture(payment, **asked, trace=current("request_id"))
+            return shown(payment, 202), work
+
+        return _changed(request, pk, make)
+
+    @extend_schema(
+        request=CancelWrite,
+        responses={200: PaymentRead, 202: PaymentRead, **ERRORS},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: UUID) -> HttpResponse:
+        """Cancel a payment: at once if nothing was sent (200), else the provider is asked (202)."""
+        CancelWrite.checked(request.data)
+
+        def make(payment: Payment) -> tuple[idempotency.Answer, str]:
+            asked = canceling.ask_cancel(payment, trace=current("request_id"))
+            if asked.refusal:
+                return idempotency.refusal(asked.refusal, current("request_id")), ""
+            return shown(asked.payment, 202 if asked.lane else 200), asked.lane
+
+        return _changed(request, pk, make)
 
     @extend_schema(
         request=RefundWrite,
@@ -120,6 +167,34 @@ def _refunded(request: Request, pk: UUID) -> HttpResponse:
     return response
 
 
+def shown(payment: Payment, status: int) -> idempotency.Answer:
+    """Return the payment as an answer."""
+    location = f"/api/payments/{payment.id}/"
+    return idempotency.Answer(status, to_json(payment_dict(payment)), location, payment.id)
+
+
+def _changed(
+    request: Request, pk: UUID, make: Callable[[Payment], tuple[idempotency.Answer, str]]
+) -> HttpResponse:
+    """Change a payment under its lock and the request's key, and wake who has work now."""
+    bind(payment_id=str(pk))
+    work: list[str] = []
+
+    def under_lock() -> idempotency.Answer:
+        answer, lane_of_work = make(refunding.lock_payment(principal_of(request), pk))
+        work.append(lane_of_work)
+        return answer
+
+    claim = idempotency.claim(request, principal_of(request), request.data)
+    with transaction():
+        response = idempotency.once(claim, under_lock, current("request_id"))
+    reached("web.after_refund_commit")
+    if any(work):
+        wake(work[0])
+    reached("web.before_answer")
+    return response
+
+
 def _created(request: Request) -> tuple[HttpResponse, str]:
     """Create what is asked, as the key is known; return the answer and the lane that has work."""
     principal = principal_of(request)
@@ -127,7 +202,19 @@ def _created(request: Request) -> tuple[HttpResponse, str]:
     asked = {"gateway": principal.default_gateway, **PaymentWrite.checked(request.data)}
     if not registry.is_configured(asked["gateway"]):
         return _answered_before(claim), ""
+    _refuse_what_it_cannot(asked)
     return create_payment(claim, key_digest=str(request.auth), trace=current("request_id"), **asked)
+
+
+def _refuse_what_it_cannot(asked: dict[str, Any]) -> None:
+    """Refuse a capture method that the gateway does not have.
+
+    :raises ValidationError: if so
+    """
+    is_manual = asked.get("capture_method") == CaptureMethod.MANUAL
+    if is_manual and not registry.get(asked["gateway"]).capabilities.captures:
+        detail = f"{asked['gateway']} cannot hold money; leave this out, or name another gateway."
+        raise ValidationError({"capture_method": [ErrorDetail(detail, code="value-invalid")]})
 
 
 def _answered_before(claim: idempotency.Claim) -> HttpResponse:

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -20,11 +21,19 @@ from gateways import base, calling, registry
 from payments.cases import Case
 from payments.facts import Meaning, Said
 from payments.models import AttemptKind, OperationKind
+from payments.states import CaptureMethod, OperationState
 
 # Longer than any request can stay on the wire: nothing is sent so close to the end of a key's life.
 KEY_MARGIN = timedelta(minutes=10)
 # Longer than any currency's code, and short enough to be read.
 CURRENCY_LENGTH_MAX = 10
+_KINDS: dict[type[base.Send], base.Kind] = {
+    base.Charge: "charge",
+    base.Capture: "capture",
+    base.Void: "void",
+    base.Refund: "refund",
+}
+_KIND_NAMES: dict[str, base.Kind] = {kind: kind for kind in _KINDS.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class Question:
 
     gateway: str
     attempt_id: UUID
-    send: base.Charge | base.Refund | None
+    send: base.Send | None
     query: base.Query | None
     again: bool
     send_seconds: float  # how long from now on the provider's key may still be used
@@ -87,6 +96,7 @@ def question(case: Case, attempt_id: UUID, now: datetime, errand: Errand) -> Que
     query = _query(case) if capabilities.find else None
     sent_before = meaning is not Meaning.NEVER_SENT
     send = None
+    errand = errand if _is_wanted(case) else Errand.LOOK
     may_resend = capabilities.keys and key_left > 0 and not _only_looks(case, query)
     if errand is not Errand.LOOK and (may_resend if sent_before else errand is Errand.CARRY_OUT):
         send = _request(case)
@@ -147,12 +157,8 @@ def _looked(question: Question, outcome: base.Outcome | None, finding: base.Find
     return _heard(question, outcome)
 
 
-def _send(
-    gateway: str, request: base.Charge | base.Refund, deadline: base.Deadline
-) -> base.Outcome:
-    if isinstance(request, base.Charge):
-        return calling.call(gateway, "charge", request, deadline)
-    return calling.call(gateway, "refund", request, deadline)
+def _send(gateway: str, request: base.Send, deadline: base.Deadline) -> base.Outcome:
+    return calling.call(gateway, _KINDS[type(request)], request, deadline)
 
 
 def _time_to_send(question: Question, whole: base.Deadline, now: float) -> base.Deadline:
@@ -205,6 +211,14 @@ def _storable(outcome: base.Outcome) -> base.Outcome:
     )
 
 
+def _is_wanted(case: Case) -> bool:
+    """A charge that its merchant has let go is never sent again: it would be a new one."""
+    if case.operation.kind != OperationKind.CHARGE:
+        return True
+    voids = (one for one in case.family if one.kind == OperationKind.VOID)
+    return all(one.state == OperationState.FAILED for one in voids)
+
+
 def _only_looks(case: Case, query: base.Query | None) -> bool:
     """A provider that has the request and has not decided would only repeat that under the key."""
     return query is not None and case.verdict().meaning is Meaning.WAITING
@@ -217,30 +231,35 @@ def _key_seconds_left(case: Case, capabilities: base.Capabilities, now: datetime
     return (first + capabilities.key_lifetime - KEY_MARGIN - now).total_seconds()
 
 
-def _request(case: Case) -> base.Charge | base.Refund:
+def _request(case: Case) -> base.Send:
     operation, payment = case.operation, case.payment
-    key = provider_key(operation.id, operation.gateway)
+    terms: dict[str, Any] = {
+        "operation_id": operation.id,
+        "key": provider_key(operation.id, operation.gateway),
+        "amount": operation.amount,
+        "currency": operation.currency,
+    }
     if operation.kind == OperationKind.CHARGE:
         return base.Charge(
-            operation_id=operation.id,
-            key=key,
-            amount=operation.amount,
-            currency=operation.currency,
+            **terms,
             payment_method=payment.payment_method,
             description=payment.description,
+            captures=payment.capture_method == CaptureMethod.AUTOMATIC,
+            return_url=payment.return_url,
         )
     if case.charge is None:
-        message = "a refund's case comes with its charge"
+        message = f"a {operation.kind}'s case comes with its charge"
         raise ValueError(message)
-    return base.Refund(
-        operation_id=operation.id,
-        key=key,
-        amount=operation.amount,
-        currency=operation.currency,
-        charge_operation_id=case.charge.id,
-        charge_provider_id=case.charge.provider_id,
-        reason=operation.refund.reason if operation.refund else "",
-    )
+    charged: dict[str, Any] = {
+        "charge_operation_id": case.charge.id,
+        "charge_provider_id": case.charge.provider_id,
+    }
+    if operation.kind == OperationKind.CAPTURE:
+        return base.Capture(**terms, **charged)
+    if operation.kind == OperationKind.VOID:
+        return base.Void(**terms, **charged)
+    reason = operation.refund.reason if operation.refund else ""
+    return base.Refund(**terms, **charged, reason=reason)
 
 
 def _query(case: Case) -> base.Query:
@@ -248,7 +267,7 @@ def _query(case: Case) -> base.Query:
     sends = [one.intended_at for one in case.attempts if one.kind == AttemptKind.SEND]
     return base.Query(
         operation_id=operation.id,
-        kind="charge" if operation.kind == OperationKind.CHARGE else "refund",
+        kind=_KIND_NAMES[operation.kind],
         key=provider_key(operation.id, operation.gateway),
         amount=operation.amount,
         currency=operation.currency,

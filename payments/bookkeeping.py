@@ -10,16 +10,23 @@ from uuid import UUID
 from ledger import accounts
 from ledger.books import Layer, Leg, Posting, transaction_id
 from payments.models import Operation, OperationKind, Payment, Refund
+from payments.states import Status
 from payments.unsaved import NewPayment
 
 CREATED = "payment.created"
 CAPTURED = "payment.captured"
 FAILED = "payment.failed"
+CANCELED = "payment.canceled"
+EXPIRED = "payment.expired"
 REFUND_ASKED = "refund.asked"
 REFUND_CONFIRMED = "refund.confirmed"
 REFUND_FAILED = "refund.failed"
 CAPTURED_AGAIN = "surplus.captured"
 REFUNDED_AGAIN = "surplus.refunded"
+
+
+# Which booking voids the expectation, by how the payment ended without money.
+_ENDED = {Status.FAILED: FAILED, Status.CANCELED: CANCELED, Status.EXPIRED: EXPIRED}
 
 
 def created(payment: NewPayment | Payment) -> Posting:
@@ -30,7 +37,9 @@ def created(payment: NewPayment | Payment) -> Posting:
 
 
 def captured(payment: Payment, amount: int, *, late: bool, recovered: int = 0) -> Posting:
-    """The money moved; ``late`` if we had already given it up and voided the expectation.
+    """The money moved, or a part: that ends what was expected of it, wholly.
+
+    It is ``late`` if we had already given it up and voided the expectation.
 
     ``recovered`` is what suspense had to bear of it, since we heard of its refunds before.
     """
@@ -44,9 +53,10 @@ def captured(payment: Payment, amount: int, *, late: bool, recovered: int = 0) -
     return _posting(CAPTURED, payment.id, payment, legs, resolves=expected)
 
 
-def failed(payment: Payment) -> Posting:
-    """The money will not move: the expectation is void."""
-    return _posting(FAILED, payment.id, payment, [], resolves=transaction_id(CREATED, payment.id))
+def ended(payment: Payment, status: Status) -> Posting:
+    """The money will not move: it failed, was let go, or ran out. The expectation is void."""
+    expected = transaction_id(CREATED, payment.id)
+    return _posting(_ENDED[status], payment.id, payment, [], resolves=expected)
 
 
 def refund_asked(payment: Payment, refund: Refund) -> Posting:
@@ -93,7 +103,7 @@ def moved_again(payment: Payment, operation: Operation, provider_id: str) -> Pos
     """The gateway moved the same money once more: suspense has it, or had to give it."""
     gateway, _ = _parties(payment)
     source = surplus_id(operation.id, provider_id)
-    if operation.kind == OperationKind.CHARGE:
+    if operation.kind != OperationKind.REFUND:
         leg = Leg(Layer.POSTED, gateway, _suspense(payment), operation.amount)
         return _posting(CAPTURED_AGAIN, source, payment, [leg])
     leg = Leg(Layer.POSTED, _suspense(payment), gateway, operation.amount)

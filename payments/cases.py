@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from core.db import needs_transaction
 from core.schema import TransactionTime
 from payments.facts import Fact, Matter, Said, Verdict, fold, matters
@@ -14,13 +16,22 @@ from payments.models import Attempt, AttemptKind, Notice, Operation, OperationKi
 
 @dataclass(slots=True)
 class Case:
-    """One operation, its payment, and every fact about it."""
+    """One operation, its payment, and every fact about it.
+
+    ``family`` has the charge, captures and voids of the payment, one list for all its cases.
+    """
 
     operation: Operation
     payment: Payment
     attempts: list[Attempt] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
-    charge: Operation | None = None  # what a refund gives back
+    family: list[Operation] = field(default_factory=list)
+
+    @property
+    def charge(self) -> Operation | None:
+        """What a refund gives back, a capture takes or a void lets go: the payment's charge."""
+        kin = (one for one in self.family if one.kind == OperationKind.CHARGE)
+        return None if self.operation.kind == OperationKind.CHARGE else next(kin, None)
 
     def facts(self) -> Iterator[Fact]:
         """Yield what was said, by answers and by webhooks."""
@@ -78,39 +89,39 @@ def load(operation_ids: Sequence[UUID]) -> Docket:
         .annotate(now=TransactionTime())
     )
     locked = {payment.id: payment for payment in payments}
-    cases = {
-        operation.id: Case(operation, locked[operation.payment_id])
-        for operation in Operation.objects.filter(id__in=wanted).select_related("refund")
-    }
+    families: defaultdict[UUID, list[Operation]] = defaultdict(list)
+    cases = {}
+    is_kin = ~Q(kind=OperationKind.REFUND) | Q(id__in=wanted)
+    found = Operation.objects.filter(is_kin, payment__in=list(locked)).select_related("refund")
+    asked_for = set(wanted)
+    for operation in found.order_by("id"):
+        family = families[operation.payment_id]
+        if operation.refund is None:
+            family.append(operation)
+        if operation.id in asked_for:
+            payment = locked[operation.payment_id]
+            cases[operation.id] = Case(operation, payment, family=family)
     by_operation: defaultdict[UUID, list[Attempt]] = defaultdict(list)
     for attempt in Attempt.objects.filter(operation_id__in=wanted).order_by("id"):
         by_operation[attempt.operation_id].append(attempt)
     for notice in Notice.objects.filter(operation_id__in=wanted):
         cases[notice.operation_id].notices.append(notice)
-    charges = _charges(cases)
     for operation_id, case in cases.items():
         case.attempts = by_operation[operation_id]
         if case.operation.refund is not None:
             case.operation.refund.payment = case.payment
-            case.charge = charges[case.payment.id]
     now = next(iter(locked.values())).now if locked else datetime.max  # noqa: DTZ901
     return Docket(now, cases)
 
 
 def of_payment(payment: Payment) -> list[Case]:
     """Read all that is known of a payment's operations, oldest first; locks nothing."""
-    operations = Operation.objects.filter(payment=payment).select_related("refund").order_by("id")
-    cases = {operation.id: Case(operation, payment) for operation in operations}
+    found = Operation.objects.filter(payment=payment).select_related("refund").order_by("id")
+    operations = list(found)
+    family = [operation for operation in operations if operation.refund is None]
+    cases = {operation.id: Case(operation, payment, family=family) for operation in operations}
     for attempt in Attempt.objects.filter(operation__in=list(cases)).order_by("id"):
         cases[attempt.operation_id].attempts.append(attempt)
     for notice in Notice.objects.filter(operation__in=list(cases)):
         cases[notice.operation_id].notices.append(notice)
     return list(cases.values())
-
-
-def _charges(cases: dict[UUID, Case]) -> dict[UUID, Operation]:
-    refunded = [case.payment.id for case in cases.values() if case.operation.refund is not None]
-    if not refunded:
-        return {}
-    found = Operation.objects.filter(payment_id__in=refunded, kind=OperationKind.CHARGE)
-    return {charge.payment_id: charge for charge in found}

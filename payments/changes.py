@@ -5,6 +5,7 @@ UPDATE of each table, then history, events and books, all in the caller's transa
 hold the payments' locks, so a compare-and-set that misses is a bug and rolls everything back.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -22,16 +23,16 @@ _WRITE_PAYMENTS = """
         failure_code = v.code, failure_message = v.message,
         outcome_unknown_since = v.unknown_since, needs_review = v.needs_review,
         review_reason = v.review_reason, review_operation = v.review_operation,
-        version = v.version, updated_at = now()
+        next_action_url = v.next_action_url, version = v.version, updated_at = now()
     FROM (VALUES %s) AS v(id, old_version, status, captured, held, overdrawn, refunded, code,
                           message, unknown_since, needs_review, review_reason, review_operation,
-                          version)
+                          next_action_url, version)
     WHERE p.id = v.id AND p.version = v.old_version
     RETURNING p.id
 """
 _PAYMENT_TYPES = (
     "(%s::uuid, %s, %s, %s::bigint, %s::bigint, %s::bigint, %s::bigint, %s, %s, %s::timestamptz,"
-    " %s, %s, %s::uuid, %s)"
+    " %s, %s, %s::uuid, %s, %s)"
 )
 
 _WRITE_REFUNDS = """
@@ -46,7 +47,8 @@ _REFUND_TYPES = "(%s::uuid, %s, %s, %s, %s, %s::timestamptz, %s)"
 
 _WRITE_OPERATIONS = """
     UPDATE payments_operation o
-    SET state = v.state, provider_id = v.provider_id, settled_at = now(), recheck_at = v.recheck_at
+    SET state = v.state, provider_id = v.provider_id, recheck_at = v.recheck_at, claims = NULL,
+        settled_at = CASE WHEN o.state = v.state THEN o.settled_at ELSE now() END
     FROM (VALUES %s) AS v(id, state, provider_id, recheck_at)
     WHERE o.id = v.id
     RETURNING o.id
@@ -107,6 +109,13 @@ class Changes:
         if refund and self._refunds.get(refund.id, (refund, refund.version))[1] != refund.version:
             self._write_refunds()
 
+    def has_been(self, payment: Payment, statuses: Collection[Status]) -> bool:
+        """Tell whether a payment went through one of these by a step that is not written yet."""
+        return any(
+            step.payment_id == payment.id and step.refund is None and step.after in statuses
+            for step in self._history
+        )
+
     def begin(self, payment: Payment, *, cause: str, cause_id: UUID) -> None:
         """Take a payment that no provider had heard of into PROCESSING, at once."""
         if payment.status == Status.CREATED:
@@ -148,6 +157,12 @@ class Changes:
         """Have an event written that shows the payment, or the refund, as it is now."""
         self._events.append(_event(name, payment, refund))
 
+    def tell_failure(self, name: str, payment: Payment, code: str, message: str) -> None:
+        """Have an event written of something that was refused and left the payment as it is."""
+        event = _event(name, payment, None)
+        event.payload = {**event.payload, "failure": {"code": code, "message": message}}
+        self._events.append(event)
+
     def book_and_tell(
         self, posting: books.Posting, name: str, payment: Payment, refund: Refund | None
     ) -> None:
@@ -177,7 +192,7 @@ class Changes:
             (
                 p.id, old, p.status, p.amount_captured, p.amount_refund_held, p.amount_overdrawn,
                 p.amount_refunded, p.failure_code, p.failure_message, p.outcome_unknown_since,
-                p.needs_review, p.review_reason, p.review_operation, p.version,
+                p.needs_review, p.review_reason, p.review_operation, p.next_action_url, p.version,
             )
             for p, old in self._payments.values()
         ]  # fmt: skip

@@ -60,10 +60,10 @@ _CREATE = """
             (id, merchant_id, mode, status, amount, currency, gateway, payment_method, return_url,
              reference, description, metadata, amount_captured, amount_refund_held,
              amount_overdrawn, amount_refunded, failure_code, failure_message, needs_review,
-             review_reason, version)
+             review_reason, version, capture_method)
         SELECT %(payment_id)s, %(merchant_id)s, %(mode)s, 'CREATED', %(amount)s, %(currency)s,
                %(gateway)s, %(payment_method)s, %(return_url)s, %(reference)s, %(description)s,
-               %(metadata)s, 0, 0, 0, 0, '', '', false, '', 1
+               %(metadata)s, 0, 0, 0, 0, '', '', false, '', 1, %(capture_method)s
         FROM record
         RETURNING id),
     operation AS (
@@ -197,6 +197,7 @@ def _params(claim: idempotency.Claim, payment: NewPayment, trace: str, work: str
         "amount": payment.amount,
         "currency": payment.currency,
         "gateway": payment.gateway,
+        "capture_method": payment.capture_method,
         "payment_method": payment.payment_method,
         "return_url": payment.return_url,
         "reference": payment.reference,

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from gateways.base import ACTION_EXPIRED, ACTION_TAKEN
+
 NOBODY_CAN_SEND = "nobody_can_send"
 
 
@@ -74,6 +76,8 @@ class Review(StrEnum):
     OTHER_ACCOUNT = "the provider names another account than was asked"
     MOVED_TWICE = "the provider reports that the money moved twice"
     OVERDRAWN = "the provider refunded more than was captured"
+    TAKEN_AND_LET_GO = "the provider reports the money both taken and let go"
+    HELD_ALTHOUGH_CANCELED = "the provider holds the money of a payment that was cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Verdict:
     """The meaning of the facts, and why a person should look, if one should.
 
     ``moved`` has the provider's id of every movement of this money: more than one is too many.
+    ``waits_for_payer`` says what it waits for, if it waits.
     """
 
     meaning: Meaning
@@ -89,6 +94,12 @@ class Verdict:
     message: str = ""
     review: Review = Review.NONE
     moved: frozenset[str] = frozenset()
+    waits_for_payer: bool = False
+
+    @property
+    def ran_out(self) -> bool:
+        """Tell whether it failed because the payer's time ran out."""
+        return self.meaning is Meaning.FAILED and self.code == ACTION_EXPIRED
 
 
 def fold(facts: Iterable[Fact], *, amount: int, currency: str) -> Verdict:
@@ -150,7 +161,7 @@ def _without_success(known: set[Fact], strange: set[Fact]) -> Verdict:
         if _is_final_no(f, has_it=bool(waiting)) and not (f.is_notice and is_in_doubt)
     ]
     if refused:
-        first = min(refused, key=lambda fact: (fact.code, fact.message, fact.provider_id))
+        first = min(refused, key=_first_no)
         if first.said is Said.NOT_FOUND:
             return Verdict(Meaning.FAILED, code="not_found_at_provider", message=_NEVER_ARRIVED)
         return Verdict(
@@ -160,10 +171,25 @@ def _without_success(known: set[Fact], strange: set[Fact]) -> Verdict:
             message=first.message,
         )
     if waiting:
-        return Verdict(Meaning.WAITING, provider_id=max(f.provider_id for f in waiting))
+        return Verdict(
+            Meaning.WAITING,
+            provider_id=max(f.provider_id for f in waiting),
+            waits_for_payer=_waits_for_payer(waiting),
+        )
     if is_in_doubt:
         return Verdict(Meaning.UNKNOWN)
     return Verdict(Meaning.NEVER_SENT)
+
+
+def _first_no(fact: Fact) -> tuple[bool, str, str, str]:
+    """That the payer's time ran out says more than any other no."""
+    return fact.code != ACTION_EXPIRED, fact.code, fact.message, fact.provider_id
+
+
+def _waits_for_payer(waiting: Iterable[Fact]) -> bool:
+    said = {fact.said for fact in waiting}
+    has_acted = any(fact.code == ACTION_TAKEN for fact in waiting if fact.said is Said.PENDING)
+    return Said.REQUIRES_ACTION in said and not has_acted
 
 
 _NEVER_ARRIVED = "The provider never received the request, and nobody can send it any more."

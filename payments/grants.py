@@ -3,11 +3,11 @@
 GRANTS: dict[str, str] = {
     "payments_payment": "SELECT, INSERT, UPDATE (status, amount_captured, amount_refund_held,"
     " amount_overdrawn, amount_refunded, failure_code, failure_message, outcome_unknown_since,"
-    " needs_review, review_reason, review_operation, version, updated_at)",
+    " needs_review, review_reason, review_operation, next_action_url, version, updated_at)",
     "payments_refund": "SELECT, INSERT, UPDATE (status, failure_code,"
     " failure_message, outcome_unknown_since, version, updated_at)",
     "payments_operation": "SELECT, INSERT, UPDATE (state, provider_id, first_sent_at, settled_at,"
-    " recheck_at)",
+    " recheck_at, claims)",
     "payments_attempt": "SELECT, INSERT, UPDATE (answered_at, outcome, provider_id, amount,"
     " currency, account, code, detail)",
     "payments_notice": "SELECT, INSERT",

@@ -1,14 +1,11 @@
-"""What a worker does for a charge, a refund, or an inquiry: local, foreign, local.
+"""What a worker does for a charge, capture, void, refund, or an inquiry: local, foreign, local.
 
-The three kinds differ in one thing: an inquiry never makes the first send. A charge whose earlier
-attempt went unanswered becomes an inquiry by itself, in the same message, until the provider's
-answer is known.
+An inquiry differs in one thing: it never makes the first send. An operation whose earlier attempt
+went unanswered becomes one by itself, in the same message, until the provider's answer is known.
 """
 
-import math
-import random
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,12 +21,14 @@ from gateways import registry
 from outbox import operating, staging
 from outbox.handling import Again, Call, Completion, Done, Plan, Started
 from payments import asking, cases, sightings
+from payments.advancing import Cause
 from payments.asking import Errand, Heard, Question
 from payments.cases import Case, Docket
 from payments.changes import Changes
 from payments.facts import NOBODY_CAN_SEND, Meaning, Said, Verdict
 from payments.models import Attempt, AttemptKind, Operation, OperationKind
-from payments.outcomes import Cause, apply
+from payments.outcomes import apply
+from payments.pacing import REVIEWED_INQUIRY, inquiry_delay, retry_delay
 from payments.reviews import is_over, review
 from payments.states import OperationState, Status
 
@@ -37,15 +36,6 @@ log = get_logger(__name__)
 
 INQUIRE = "inquire"
 RECHECK = "recheck"
-RETRY_SECONDS_MAX = 3600
-INQUIRY_SECONDS_MAX = 60
-# A provider that said "pending" tells the rest by webhook; asking is for the one that gets lost.
-WAITING_SECONDS_MAX = 600
-DOUBLINGS_MAX = 12
-# A payment that a person must look at is still asked about, but no longer often.
-REVIEWED_INQUIRY = timedelta(hours=1)
-
-_EXPECTED = {RECHECK: OperationState.FAILED}
 
 _ANSWER = """
     UPDATE payments_attempt a
@@ -63,13 +53,12 @@ def lane(kind: str, gateway: str) -> str:
 
 
 ERRANDS = {
-    OperationKind.CHARGE.value: Errand.CARRY_OUT,
-    OperationKind.REFUND.value: Errand.CARRY_OUT,
+    **dict.fromkeys(OperationKind.values, Errand.CARRY_OUT),
     INQUIRE: Errand.INQUIRE,
     RECHECK: Errand.LOOK,
 }
 
-# A charge or refund that is carried out asks for itself what became of an earlier call.
+# An operation that is carried out asks for itself what became of an earlier call.
 operating.GIVING_WAY.add(INQUIRE)
 
 
@@ -112,8 +101,8 @@ class OperationHandler:
         if case is None:
             log.error("message.without_subject", message_id=str(message.id))
             return Done("without_subject")
-        if case.operation.state != _EXPECTED.get(message.kind, OperationState.OPEN):
-            if _was_answered(case):
+        if not _is_to_be_asked(case, message.kind):
+            if message.kind != RECHECK and _was_answered(case):
                 # A webhook overtakes us every day; an answer closes its message as it settles.
                 STARTS_ON_SETTLED.inc()
             return Done("settled_before")
@@ -203,6 +192,15 @@ class OperationHandler:
         changes.flush()
 
 
+def _is_to_be_asked(case: Case, kind: str) -> bool:
+    """Tell whether an operation stands as its message expects."""
+    if kind != RECHECK:
+        return case.operation.state == OperationState.OPEN
+    is_held = case.payment.status == Status.AUTHORIZED
+    is_what_holds = case.operation.kind == OperationKind.CHARGE and is_held
+    return case.operation.state == OperationState.FAILED or is_what_holds
+
+
 def _question(case: Case, message: Started, changes: Changes) -> Question | Done | Again:
     """Return what to ask, or what becomes of the message if nobody can be asked."""
     is_recheck = message.kind == RECHECK  # it comes again by itself, and no person is needed
@@ -238,18 +236,20 @@ def _completion(
     case: Case, message: Started, heard: Heard, verdict: Verdict, changes: Changes
 ) -> Completion:
     match verdict.meaning:
-        case Meaning.FAILED if message.kind == RECHECK and heard.said is Said.UNKNOWN:
-            return Again(_retry_delay(message, heard), "unanswered", spends=True)
+        case Meaning.SUCCEEDED | Meaning.FAILED if (
+            message.kind == RECHECK and heard.said is Said.UNKNOWN
+        ):
+            return Again(retry_delay(message, heard), "unanswered", spends=True)
         case Meaning.SUCCEEDED | Meaning.FAILED:
             return Done(verdict.meaning.value)
         case _ if message.kind == RECHECK:  # the next one looks again, and a person does
             return Done(verdict.meaning.value)
         case Meaning.NEVER_SENT if message.kind != INQUIRE:
-            return Again(_retry_delay(message, heard), "not_sent", spends=True, error=_error(heard))
+            return Again(retry_delay(message, heard), "not_sent", spends=True, error=_error(heard))
         case _:
             _review_if_hopeless(case, heard, changes)
             return Again(
-                _inquiry_delay(case, verdict),
+                inquiry_delay(case, verdict),
                 verdict.meaning.value,
                 spends=False,
                 lane=lane(INQUIRE, case.operation.gateway),
@@ -259,28 +259,6 @@ def _completion(
 
 def _error(heard: Heard) -> str:
     return f"{heard.said.value} {heard.code} {heard.detail}".strip()
-
-
-def _retry_delay(message: Started, heard: Heard) -> timedelta:
-    seconds = min(2.0 ** min(message.failures, DOUBLINGS_MAX), RETRY_SECONDS_MAX)
-    asked = heard.retry_after_seconds or 0.0
-    # A provider may ask for patience, not for ever; nor for what is no number.
-    patience = min(asked, RETRY_SECONDS_MAX) if math.isfinite(asked) else RETRY_SECONDS_MAX
-    return timedelta(seconds=max(_jittered(seconds), patience))
-
-
-def _inquiry_delay(case: Case, verdict: Verdict) -> timedelta:
-    if case.payment.needs_review or is_over(case):
-        return REVIEWED_INQUIRY
-    is_waiting = verdict.meaning is Meaning.WAITING
-    longest = WAITING_SECONDS_MAX if is_waiting else INQUIRY_SECONDS_MAX
-    seconds = min(2.0 ** min(len(case.attempts) - 1, DOUBLINGS_MAX), longest)
-    return timedelta(seconds=_jittered(seconds))
-
-
-def _jittered(seconds: float) -> float:
-    """Spread what failed together, so that it does not come back together."""
-    return seconds * random.uniform(0.8, 1.2)  # noqa: S311
 
 
 def _review_if_hopeless(case: Case, heard: Heard, changes: Changes) -> None:

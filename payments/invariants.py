@@ -8,6 +8,7 @@ from core.invariants import Invariant
 from core.secrecy import no_card_numbers, no_secrets
 from payments import (
     fact_invariants,
+    hold_invariants,
     list_invariants,
     money_invariants,
     surplus_invariants,
@@ -96,21 +97,38 @@ HISTORY = [
     ),
     Invariant(
         "payments-late-success-by-a-provider",
-        "what had failed succeeded only by a provider's own fact",
+        "what had failed, been let go or run out went on only by a provider's own fact",
         f"""
         WITH {_STEPS}
-        SELECT subject, cause FROM steps WHERE before = 'FAILED'
+        SELECT subject, cause FROM steps WHERE before IN ('FAILED', 'CANCELED', 'EXPIRED')
           AND cause NOT IN ('attempt', 'notice', 'message')
         """,  # noqa: S608 - our own constants
     ),
     Invariant(
         "payments-status-follows-operation",
-        "a payment stands where its charge does, and a refund where its operation does",
+        "a payment stands where its operations put it, and a refund where its own does",
         """
         SELECT p.id, p.status, o.state FROM payments_payment p
         JOIN payments_operation o ON o.payment_id = p.id AND o.kind = 'charge'
-        WHERE o.state <> CASE WHEN p.status IN ('SUCCESS', 'REFUNDED') THEN 'succeeded'
-                              WHEN p.status = 'FAILED' THEN 'failed' ELSE 'open' END
+        LEFT JOIN LATERAL (
+            SELECT coalesce(bool_or(x.kind = 'capture'), false) AS captured,
+                   coalesce(bool_or(x.kind = 'void' AND x.unasked_id = ''), false) AS let_go,
+                   coalesce(bool_or(x.kind = 'void' AND x.unasked_id <> ''), false) AS ran_out
+            FROM payments_operation x
+            WHERE x.payment_id = p.id AND x.state = 'succeeded' AND x.kind IN ('capture', 'void')
+        ) AS known ON true
+        WHERE NOT CASE
+            WHEN known.captured OR o.state = 'succeeded' AND p.capture_method = 'automatic'
+                THEN p.status IN ('SUCCESS', 'REFUNDED')
+            WHEN known.let_go OR o.state = 'closed' THEN p.status = 'CANCELED'
+            WHEN known.ran_out THEN p.status = 'EXPIRED'
+            WHEN o.state = 'failed' THEN p.status IN ('FAILED', 'EXPIRED')
+            WHEN o.state = 'succeeded'
+                THEN p.status = 'AUTHORIZED' OR p.status = 'CANCELED' AND EXISTS (
+                    SELECT 1 FROM payments_statuschange c
+                    WHERE c.payment_id = p.id AND c.refund_id IS NULL AND c.after = 'CANCELED'
+                      AND c.before IN ('CREATED', 'PROCESSING'))
+            ELSE p.status IN ('CREATED', 'PROCESSING', 'REQUIRES_ACTION') END
         UNION ALL
         SELECT r.id, r.status, o.state FROM payments_refund r
         JOIN payments_operation o ON o.refund_id = r.id
@@ -148,9 +166,11 @@ PARENTS = [
         SELECT o.id, o.kind, o.amount, o.currency, o.gateway FROM payments_operation o
         JOIN payments_payment p ON p.id = o.payment_id
         LEFT JOIN payments_refund r ON r.id = o.refund_id
-        WHERE (o.gateway, o.currency, o.amount)
-              <> (p.gateway, p.currency, coalesce(r.amount, p.amount))
+        WHERE (o.gateway, o.currency) <> (p.gateway, p.currency)
+           OR o.amount <> coalesce(r.amount, p.amount)
+              AND NOT (o.kind = 'capture' AND o.amount < p.amount)
            OR (o.kind = 'refund') <> (r.id IS NOT NULL) OR r.payment_id <> p.id
+           OR o.kind = 'capture' AND p.capture_method <> 'manual'
         """,
     ),
     Invariant(
@@ -178,6 +198,7 @@ INVARIANTS: list[Invariant] = [
     *HISTORY,
     *PARENTS,
     *fact_invariants.INVARIANTS,
+    *hold_invariants.INVARIANTS,
     *money_invariants.INVARIANTS,
     *surplus_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,

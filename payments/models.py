@@ -12,9 +12,9 @@ from django.db.models.functions import Now
 
 from core.ids import uuid7
 from core.models import Merchant, Mode, one_of
-from core.money import MAX_AMOUNT
 from core.schema import XidField
-from payments.states import OperationState, RefundStatus, Status
+from payments.operations import Operation, OperationKind, Origin, amount_within_bounds
+from payments.states import CaptureMethod, RefundStatus, Status
 from payments.trail import Attempt, AttemptKind, Event, Notice, Seen, StatusChange
 
 __all__ = [
@@ -32,10 +32,6 @@ __all__ = [
 ]
 
 
-def _amount_check(name: str) -> models.CheckConstraint:
-    return models.CheckConstraint(name=name, condition=Q(amount__gte=1) & Q(amount__lte=MAX_AMOUNT))
-
-
 class Payment(models.Model):
     """What a merchant asks for. ``payments.changes`` is the only writer of ``status``."""
 
@@ -48,11 +44,17 @@ class Payment(models.Model):
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     gateway = models.TextField()
+    capture_method = models.TextField(
+        choices=CaptureMethod.choices,
+        default=CaptureMethod.AUTOMATIC,
+        db_default=CaptureMethod.AUTOMATIC,
+    )
     payment_method = models.TextField(default="")
     return_url = models.TextField(default="")
     reference = models.TextField(default="")
     description = models.TextField(default="")
     metadata = models.JSONField(default=dict)
+    next_action_url = models.TextField(default="", db_default="")  # where the payer has to go
     amount_captured = models.BigIntegerField(default=0)
     amount_refund_held = models.BigIntegerField(default=0)
     amount_overdrawn = models.BigIntegerField(default=0)
@@ -87,7 +89,8 @@ class Payment(models.Model):
                 fields=["merchant", "mode", "reference"],
                 condition=~Q(reference=""),
             ),
-            _amount_check("payment_amount_in_bounds"),
+            one_of("capture_method", CaptureMethod, "payment_capture_method_known"),
+            amount_within_bounds("payment_amount_in_bounds"),
             models.CheckConstraint(
                 name="payment_captured_iff_successful",
                 condition=Q(status__in=[Status.SUCCESS, Status.REFUNDED], amount_captured__gte=1)
@@ -119,6 +122,10 @@ class Payment(models.Model):
             models.CheckConstraint(
                 name="payment_failure_iff_failed",
                 condition=Q(status=Status.FAILED) ^ Q(failure_code=""),
+            ),
+            models.CheckConstraint(
+                name="payment_action_only_if_required",
+                condition=Q(next_action_url="") | Q(status=Status.REQUIRES_ACTION),
             ),
             models.CheckConstraint(
                 name="payment_review_has_reason",
@@ -159,7 +166,7 @@ class Refund(models.Model):
         constraints: ClassVar = [
             one_of("mode", Mode, "refund_mode_known"),
             one_of("status", RefundStatus, "refund_status_known"),
-            _amount_check("refund_amount_in_bounds"),
+            amount_within_bounds("refund_amount_in_bounds"),
             models.UniqueConstraint(
                 # Only what we ask for: one that had failed may still turn out to have succeeded.
                 name="refund_of_the_rest_once",
@@ -174,101 +181,3 @@ class Refund(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {self.status}"
-
-
-class OperationKind(models.TextChoices):
-    """What a provider is asked to carry out."""
-
-    CHARGE = "charge"
-    REFUND = "refund"
-
-
-class Origin(models.TextChoices):
-    """Who wanted a refund: a merchant who asked us, or somebody at the provider's own page."""
-
-    MERCHANT = "merchant"
-    PROVIDER = "provider"
-
-
-class Operation(models.Model):
-    """One charge or refund to be carried out once; owner of the key sent to the provider.
-
-    A refund that the provider made by itself has one, too: for the facts, nothing is ever sent.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    payment = models.ForeignKey(
-        Payment, on_delete=models.PROTECT, related_name="operations", db_index=False
-    )
-    refund = models.OneToOneField(
-        Refund, on_delete=models.PROTECT, null=True, related_name="operation"
-    )
-    kind = models.TextField(choices=OperationKind.choices)
-    gateway = models.TextField()
-    amount = models.BigIntegerField()
-    currency = models.CharField(max_length=3)
-    state = models.TextField(choices=OperationState.choices, default=OperationState.OPEN)
-    provider_id = models.TextField(default="")
-    # The provider's id of a refund that nobody asked us for. Beside `provider_id`, which is learned
-    # as an operation settles: an index over that one would slow every settling.
-    unasked_id = models.TextField(default="", db_default="")
-    first_sent_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(db_default=Now())
-    settled_at = models.DateTimeField(null=True)
-    recheck_at = models.DateTimeField(null=True)  # when a failed one is looked up once more
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index(fields=["payment", "id"], name="operation_of_payment"),
-            models.Index(
-                fields=["recheck_at"],
-                name="operation_to_recheck",
-                condition=Q(recheck_at__isnull=False),
-            ),
-        ]
-        constraints: ClassVar = [
-            one_of("kind", OperationKind, "operation_kind_known"),
-            one_of("state", OperationState, "operation_state_known"),
-            _amount_check("operation_amount_in_bounds"),
-            models.UniqueConstraint(
-                name="operation_one_charge_per_payment",
-                fields=["payment"],
-                condition=Q(kind=OperationKind.CHARGE),
-            ),
-            models.CheckConstraint(
-                name="operation_refund_iff_refund",
-                condition=Q(kind=OperationKind.REFUND, refund__isnull=False)
-                | Q(kind=OperationKind.CHARGE, refund__isnull=True),
-            ),
-            models.UniqueConstraint(
-                # However often, and in whatever words, a provider tells of it.
-                name="operation_unasked_once",
-                fields=["gateway", "unasked_id"],
-                condition=~Q(unasked_id=""),
-            ),
-            models.CheckConstraint(
-                name="operation_unasked_never_sent",
-                condition=Q(unasked_id="")
-                | Q(
-                    kind=OperationKind.REFUND,
-                    first_sent_at__isnull=True,
-                    provider_id=F("unasked_id"),
-                ),
-            ),
-            models.CheckConstraint(
-                name="operation_rechecked_only_if_failed",
-                condition=Q(recheck_at__isnull=True) | Q(state=OperationState.FAILED),
-            ),
-            models.CheckConstraint(
-                name="operation_settled_iff_not_open",
-                condition=Q(state=OperationState.OPEN) ^ Q(settled_at__isnull=False),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.id}"
-
-    @property
-    def origin(self) -> Origin:
-        """Who wanted it."""
-        return Origin.PROVIDER if self.unasked_id else Origin.MERCHANT

@@ -33,11 +33,15 @@ INVARIANTS: list[Invariant] = [
     ),
     Invariant(
         "payments-captured-is-what-was-charged",
-        "a payment captured what its successful charge is over, and nothing without one",
+        "a payment captured what its successful charge or capture is over, and nothing without one",
         """
-        SELECT p.id, p.amount_captured, o.state, o.amount FROM payments_payment p
-        JOIN payments_operation o ON o.payment_id = p.id AND o.kind = 'charge'
-        WHERE p.amount_captured <> CASE WHEN o.state = 'succeeded' THEN o.amount ELSE 0 END
+        SELECT p.id, p.amount_captured FROM payments_payment p
+        LEFT JOIN payments_operation o ON o.payment_id = p.id AND o.state = 'succeeded'
+            AND o.kind = CASE p.capture_method WHEN 'manual' THEN 'capture' ELSE 'charge' END
+        GROUP BY p.id
+        HAVING p.amount_captured = 0 AND count(o.id) > 0
+            OR p.amount_captured <> 0
+               AND NOT coalesce(bool_or(o.amount = p.amount_captured), false)
         """,
     ),
     Invariant(
@@ -47,7 +51,11 @@ INVARIANTS: list[Invariant] = [
         SELECT p.id, p.status, r.kind AS resolved_by FROM payments_payment p
         JOIN ledger_transaction x ON x.source_id = p.id AND x.kind = 'payment.created'
         LEFT JOIN ledger_transaction r ON r.resolves_id = x.id
-        WHERE (p.status IN ('CREATED', 'PROCESSING')) <> (r.id IS NULL)
+        WHERE (r.id IS NULL) <> (p.status IN (
+            'CREATED', 'PROCESSING', 'REQUIRES_ACTION', 'AUTHORIZED') AND NOT EXISTS (
+            SELECT 1 FROM payments_statuschange c
+            WHERE c.payment_id = p.id AND c.refund_id IS NULL
+              AND c.after IN ('FAILED', 'CANCELED', 'EXPIRED')))
         """,
     ),
     Invariant(

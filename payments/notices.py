@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from core.db import needs_transaction
+from payments.advancing import Cause
 from payments.cases import Case
 from payments.changes import Changes
 from payments.facts import Meaning, Review
 from payments.models import Notice
-from payments.outcomes import NOTICE, Cause, apply
+from payments.outcomes import NOTICE, apply
 
 
 @needs_transaction

@@ -33,9 +33,10 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     required=True,
-    description="New for each payment; the same when you retry. "
+    description="New for each thing that you want done; the same when you retry. "
     "Up to 255 characters of A-Z a-z 0-9 _ - . : ~.",
 )
+ACCEPTED = "It is on its way: the payment shows how it ends, and an event tells."
 OPTIONAL_IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,

@@ -4,29 +4,25 @@ Both the worker with an answer and the webhook with a notice end here, so it mak
 who comes first, nor how often they come.
 """
 
-from dataclasses import dataclass
-from uuid import UUID
-
 from django.conf import settings
 
 from gateways import registry
 from payments import bookkeeping
+from payments.advancing import Cause, advance, end_if_all_went_back
 from payments.cases import Case
 from payments.changes import Changes
 from payments.facts import Meaning, Review, Verdict
-from payments.models import Operation, Origin, Payment, Refund
-from payments.reviews import is_over, review
+from payments.models import Operation, OperationKind, Origin, Payment, Refund
+from payments.reviews import end_own_review, is_over, review
+from payments.standing import is_manual
 from payments.states import OperationState, RefundStatus, Status
 
 NOTICE = "notice"
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What made a change happen: an attempt's answer, a provider's notice, …"""
-
-    name: str
-    id: UUID
+# What a merchant is told of a no that leaves the payment where it is.
+_REFUSED: dict[str, str] = {
+    OperationKind.CAPTURE: "payment.capture_failed",
+    OperationKind.VOID: "payment.cancel_failed",
+}
 
 
 def apply(case: Case, changes: Changes, cause: Cause) -> Verdict:
@@ -37,6 +33,8 @@ def apply(case: Case, changes: Changes, cause: Cause) -> Verdict:
         _succeeded(case, changes, verdict, cause)
     elif verdict.meaning is Meaning.FAILED and operation.state == OperationState.OPEN:
         _failed(case, changes, verdict, cause)
+    elif verdict.ran_out and case.payment.status == Status.FAILED:
+        advance(case, verdict, changes, cause)  # another no says more than the first one
     elif operation.state == OperationState.OPEN and cause.name != NOTICE:
         # A notice says nothing of a call that may just be on its way.
         _note_doubt(operation.refund or case.payment, changes, verdict)
@@ -48,20 +46,31 @@ def apply(case: Case, changes: Changes, cause: Cause) -> Verdict:
 
 
 def _succeeded(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
-    changes.catch_up(case.payment, case.operation.refund)
-    _end_review(case, changes)
-    if case.operation.refund is None:
-        _capture(case.payment, case.operation, changes, cause)
+    operation, refund = case.operation, case.operation.refund
+    changes.catch_up(case.payment, refund)
+    end_own_review(case.payment, case.operation, changes)
+    operation.recheck_at = None
+    _settle(operation, OperationState.SUCCEEDED, verdict, changes)
+    if refund is not None:
+        _confirm_refund(case, refund, changes, cause)
     else:
-        _confirm_refund(case, case.operation.refund, changes, cause)
-    case.operation.recheck_at = None
-    _settle(case.operation, OperationState.SUCCEEDED, verdict, changes)
+        _end_doubt(case.payment, changes)
+        if operation.kind == OperationKind.CAPTURE and case.payment.amount_captured:
+            _book_second_capture(case.payment, operation, changes)
+        advance(case, verdict, changes, cause)
+
+
+def _book_second_capture(payment: Payment, operation: Operation, changes: Changes) -> None:
+    """What was held was taken by two captures: the second one is no money of the merchant's."""
+    posting = bookkeeping.moved_again(payment, operation, operation.provider_id)
+    changes.book_and_tell(posting, "payment.captured_again", payment, None)
+    review(payment, changes, Review.MOVED_TWICE)
 
 
 def _book_surplus(case: Case, changes: Changes, verdict: Verdict) -> None:
     """Book what moved besides the one movement that we asked for; each once, however often told."""
     payment, operation = case.payment, case.operation
-    if not operation.provider_id:
+    if not operation.provider_id or not _moves_money(case):
         return
     for provider_id in sorted(verdict.moved - {operation.provider_id, ""}):
         posting = bookkeeping.moved_again(payment, operation, provider_id)
@@ -69,17 +78,29 @@ def _book_surplus(case: Case, changes: Changes, verdict: Verdict) -> None:
         changes.book_and_tell(posting, name, payment, operation.refund)
 
 
+def _moves_money(case: Case) -> bool:
+    """Tell whether this operation moves money, or only has it held or let go."""
+    if case.operation.kind == OperationKind.CHARGE:
+        return not is_manual(case.payment.capture_method)
+    return case.operation.kind != OperationKind.VOID
+
+
 def _failed(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
-    changes.catch_up(case.payment, case.operation.refund)
-    _end_review(case, changes)
-    if case.operation.refund is None:
-        _fail(case.payment, case.operation, verdict, changes, cause)
-    else:
-        _fail_refund(case.payment, case.operation.refund, verdict, changes, cause)
-    if case.operation.first_sent_at and _may_be_found(case.operation.gateway):
+    operation, refund = case.operation, case.operation.refund
+    changes.catch_up(case.payment, refund)
+    end_own_review(case.payment, case.operation, changes)
+    if operation.first_sent_at and _may_be_found(operation.gateway):
         # A provider may change its mind, and a lost webhook must not be the only one to say so.
-        case.operation.recheck_at = changes.now + settings.RECHECK_EVERY
-    _settle(case.operation, OperationState.FAILED, verdict, changes)
+        operation.recheck_at = changes.now + settings.RECHECK_EVERY
+    _settle(operation, OperationState.FAILED, verdict, changes)
+    if refund is not None:
+        _fail_refund(case.payment, refund, verdict, changes, cause)
+        return
+    _end_doubt(case.payment, changes)
+    if operation.kind == OperationKind.CHARGE:
+        advance(case, verdict, changes, cause)
+    else:
+        changes.tell_failure(_REFUSED[operation.kind], case.payment, verdict.code, verdict.message)
 
 
 def _may_be_found(gateway: str) -> bool:
@@ -92,44 +113,14 @@ def _settle(
 ) -> None:
     operation.state, operation.settled_at = state, changes.now
     operation.provider_id = verdict.provider_id or operation.provider_id
+    operation.claims = None
     changes.settle(operation)
 
 
-def _end_review(case: Case, changes: Changes) -> None:
-    payment = case.payment
-    if payment.needs_review and payment.review_operation == case.operation.id:
-        payment.needs_review, payment.review_reason = False, ""
-        payment.review_operation = None
+def _end_doubt(payment: Payment, changes: Changes) -> None:
+    if payment.outcome_unknown_since is not None:
+        payment.outcome_unknown_since = None
         changes.touch(payment)
-
-
-def _capture(payment: Payment, operation: Operation, changes: Changes, cause: Cause) -> None:
-    changes.begin(payment, cause=cause.name, cause_id=cause.id)
-    late = payment.status == Status.FAILED
-    payment.amount_captured = operation.amount
-    recovered = _hold_what_suspense_bore(payment)
-    payment.failure_code = payment.failure_message = ""
-    payment.outcome_unknown_since = None
-    changes.move(payment, Status.SUCCESS, cause=cause.name, cause_id=cause.id)
-    posting = bookkeeping.captured(payment, operation.amount, late=late, recovered=recovered)
-    changes.book(posting)
-    changes.tell("payment.succeeded_late" if late else "payment.succeeded", payment)
-    _end_if_all_went_back(payment, changes, cause)
-    if payment.amount_overdrawn:
-        review(payment, changes, Review.OVERDRAWN)
-
-
-def _fail(
-    payment: Payment, operation: Operation, verdict: Verdict, changes: Changes, cause: Cause
-) -> None:
-    changes.begin(payment, cause=cause.name, cause_id=cause.id)
-    payment.failure_code, payment.failure_message = verdict.code, verdict.message
-    payment.outcome_unknown_since = None
-    changes.move(payment, Status.FAILED, cause=cause.name, cause_id=cause.id)
-    changes.book(bookkeeping.failed(payment))
-    changes.tell("payment.failed", payment)
-    if payment.amount_overdrawn:
-        review(payment, changes, Review.OVERDRAWN, operation)
 
 
 def _confirm_refund(case: Case, refund: Refund, changes: Changes, cause: Cause) -> None:
@@ -150,17 +141,10 @@ def _confirm_refund(case: Case, refund: Refund, changes: Changes, cause: Cause) 
     changes.tell("refund.succeeded_late" if late else "refund.succeeded", payment, refund)
     payment.amount_refunded += refund.amount
     changes.touch(payment)
-    _end_if_all_went_back(payment, changes, cause)
+    end_if_all_went_back(payment, changes, cause)
     if beyond:
         # What was refunded was captured before: if we do not know that yet, knowing it ends this.
         review(payment, changes, Review.OVERDRAWN, None if payment.amount_captured else case.charge)
-
-
-def _end_if_all_went_back(payment: Payment, changes: Changes, cause: Cause) -> None:
-    if payment.status == Status.SUCCESS and payment.amount_refunded >= payment.amount_captured:
-        changes.catch_up(payment, None)
-        changes.move(payment, Status.REFUNDED, cause=cause.name, cause_id=cause.id)
-        changes.tell("payment.refunded", payment)
 
 
 def _fail_refund(
@@ -181,14 +165,6 @@ def _hold(payment: Payment, amount: int) -> int:
     payment.amount_refund_held += amount - beyond
     payment.amount_overdrawn += beyond
     return beyond
-
-
-def _hold_what_suspense_bore(payment: Payment) -> int:
-    """Take room for refunds that we heard of before the capture; return how much of it."""
-    recovered = min(payment.amount_overdrawn, payment.amount_captured)
-    payment.amount_overdrawn -= recovered
-    payment.amount_refund_held += recovered
-    return recovered
 
 
 def _release(payment: Payment, amount: int) -> int:

@@ -1,8 +1,9 @@
 """Finds the operation that a provider speaks of, by whatever it has of ours and of its own.
 
-A refund that bears our reference is ours. One that only says which charge it gives back is one of
-ours, or one that somebody made at the provider: it is told by the provider's id for it. While a
-refund of ours is unanswered and may have that id, nobody can tell, and the provider is asked first.
+What bears our reference is ours. A refund, capture or void that only says which charge it gives
+back, takes or lets go is one of ours, or one that somebody made at the provider: it is told by the
+provider's id for it. While one of ours is unanswered and may have that id, nobody can tell, and the
+provider is asked first.
 """
 
 from collections import defaultdict
@@ -25,7 +26,7 @@ class Unplaceable(Exception):
 class Address:
     """What a notice says of where it belongs: a reference is an operation, refund or payment.
 
-    ``charge_reference`` is that of the charge which a refund gives back.
+    ``charge_reference`` is that of the charge which a refund gives back, and so on.
     """
 
     gateway: str
@@ -41,8 +42,8 @@ class Address:
 class Placing:
     """The operation that each notice is about, and why none was found for the others.
 
-    ``unasked`` has the charges given back by refunds that we never asked for, ``in_doubt`` the
-    refunds of ours that have to be asked about before anybody can tell.
+    ``unasked`` has the charges that something was done to that we never asked for, ``in_doubt``
+    the operations of ours that have to be asked about before anybody can tell.
     """
 
     operation_ids: dict[UUID, UUID] = field(default_factory=dict)
@@ -82,7 +83,7 @@ def _our_id(reference: str) -> UUID | None:
 
 @dataclass(slots=True)
 class _Known:
-    """What the provider has said of a refund: its ids for it, and whether it was ever asked."""
+    """What the provider has said of an operation: its ids, and whether it was ever asked."""
 
     provider_ids: set[str] = field(default_factory=set)
     was_sent: bool = False
@@ -94,7 +95,7 @@ class _Places:
 
     def __init__(self, addresses: Iterable[Address]) -> None:
         self._by_name: defaultdict[tuple[str, UUID], list[Operation]] = defaultdict(list)
-        self._refunds: defaultdict[UUID, list[Operation]] = defaultdict(list)
+        self._done: defaultdict[tuple[str, UUID], list[Operation]] = defaultdict(list)
         self._known: defaultdict[UUID, _Known] = defaultdict(_Known)
         wanted = list(addresses)
         names = {_our_id(text) for one in wanted for text in (one.reference, one.charge_reference)}
@@ -104,19 +105,20 @@ class _Places:
             self._by_name[operation.kind, operation.id].append(operation)
             if operation.refund_id:
                 self._by_name[operation.kind, operation.refund_id].append(operation)
-            else:
+            elif operation.kind == OperationKind.CHARGE:
                 self._by_name[operation.kind, operation.payment_id].append(operation)
-        given_back = [charge for one in wanted if (charge := self._given_back(one))]
-        if given_back:
-            self._learn([charge.payment_id for charge in given_back])
+        touched = [charge for one in wanted if (charge := self._charge_of(one))]
+        if touched:
+            self._learn([charge.payment_id for charge in touched])
 
     def _learn(self, payment_ids: list[UUID]) -> None:
-        """Collect what is known of the refunds of these payments."""
-        refunds = list(Operation.objects.filter(payment__in=payment_ids, kind=OperationKind.REFUND))
-        for operation in refunds:
-            self._refunds[operation.payment_id].append(operation)
+        """Collect what is known of what was done to the charges of these payments."""
+        found = Operation.objects.filter(payment__in=payment_ids)
+        done = list(found.exclude(kind=OperationKind.CHARGE))
+        for operation in done:
+            self._done[operation.kind, operation.payment_id].append(operation)
             self._known[operation.id].provider_ids.add(operation.provider_id)
-        sent = Attempt.objects.filter(operation__in=refunds).exclude(outcome=Said.NOT_SENT)
+        sent = Attempt.objects.filter(operation__in=done).exclude(outcome=Said.NOT_SENT)
         for operation_id, kind, outcome, provider_id in sent.values_list(
             "operation_id", "kind", "outcome", "provider_id"
         ):
@@ -126,7 +128,7 @@ class _Places:
             known.is_unanswered = known.is_unanswered or (
                 kind == AttemptKind.SEND and outcome in {Said.NOTHING_YET, Said.UNKNOWN}
             )
-        told = Notice.objects.filter(operation__in=refunds)
+        told = Notice.objects.filter(operation__in=done)
         for operation_id, provider_id in told.values_list("operation_id", "provider_id"):
             self._known[operation_id].provider_ids.add(provider_id)
 
@@ -139,7 +141,7 @@ class _Places:
         if exact is not None:
             placing.operation_ids[notice_id] = _at(exact, address.gateway).id
             return
-        charge = self._given_back(address)
+        charge = self._charge_of(address)
         if charge is None:
             raise Unplaceable(
                 "the reference is none of ours"
@@ -154,9 +156,9 @@ class _Places:
         found = self._by_name.get((kind, name), []) if name else []
         return found[0] if found else None
 
-    def _given_back(self, address: Address) -> Operation | None:
-        """Return the charge that a refund gives back, if it bears no reference of its own."""
-        if address.kind != OperationKind.REFUND or self._named(address.kind, address.reference):
+    def _charge_of(self, address: Address) -> Operation | None:
+        """Return the charge that something was done to, if it bears no reference of its own."""
+        if address.kind == OperationKind.CHARGE or self._named(address.kind, address.reference):
             return None
         charge = OperationKind.CHARGE
         return self._named(charge, address.reference) or self._named(
@@ -166,9 +168,9 @@ class _Places:
     def _tell_apart(
         self, notice_id: UUID, address: Address, charge: Operation, placing: Placing
     ) -> None:
-        refunds = self._refunds[charge.payment_id]
-        known = [one for one in refunds if self._is_known(one, address.provider_id)]
-        nameless = [] if self._is_foreign(address) else self._nameless(refunds)
+        done = self._done[address.kind, charge.payment_id]
+        known = [one for one in done if self._is_known(one, address.provider_id)]
+        nameless = [] if self._is_foreign(address) else self._nameless(done)
         in_doubt = [one.id for one in nameless if self._is_in_doubt(one)]
         alike = [
             one
@@ -178,38 +180,38 @@ class _Places:
         if not known and in_doubt:
             placing.in_doubt[notice_id] = in_doubt
         elif known or alike:
-            placing.operation_ids[notice_id] = _the_only(known or alike).id
+            placing.operation_ids[notice_id] = _the_only(known or alike, address.kind).id
         elif address.provider_id:
             placing.unasked[notice_id] = charge.id
         else:
-            message = "it is none of our refunds, and the provider has no id for it"
+            message = f"it is none of our {address.kind}s, and the provider has no id for it"
             raise Unplaceable(message)
 
-    def _is_known(self, refund: Operation, provider_id: str) -> bool:
-        return bool(provider_id) and provider_id in self._known[refund.id].provider_ids
+    def _is_known(self, operation: Operation, provider_id: str) -> bool:
+        return bool(provider_id) and provider_id in self._known[operation.id].provider_ids
 
     def _is_foreign(self, address: Address) -> bool:
         """Everything that we send bears our reference: another one is somebody else's."""
         is_ours = self._named(OperationKind.CHARGE, address.reference) is not None
         return bool(address.reference) and not is_ours
 
-    def _nameless(self, refunds: list[Operation]) -> list[Operation]:
-        """Return the refunds of ours that were sent and that no id is known of."""
+    def _nameless(self, done: list[Operation]) -> list[Operation]:
+        """Return those of ours that were sent and that no id is known of."""
         return [
             one
-            for one in refunds
+            for one in done
             if one.origin == Origin.MERCHANT
             and self._known[one.id].was_sent
             and not any(self._known[one.id].provider_ids)
         ]
 
-    def _is_in_doubt(self, refund: Operation) -> bool:
-        return refund.state == OperationState.OPEN and self._known[refund.id].is_unanswered
+    def _is_in_doubt(self, operation: Operation) -> bool:
+        return operation.state == OperationState.OPEN and self._known[operation.id].is_unanswered
 
 
-def _the_only(candidates: list[Operation]) -> Operation:
+def _the_only(candidates: list[Operation], kind: str) -> Operation:
     if len(candidates) > 1:
-        message = "it could be about any of several refunds"
+        message = f"it could be about any of several {kind}s"
         raise Unplaceable(message)
     return candidates[0]
 

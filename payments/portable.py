@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Case, Count, F, Min, QuerySet, Value, When
 
 from core.db import transaction
 from core.meanings import Rows, means
@@ -24,14 +24,14 @@ from payments.models import Attempt, Event, Operation, OperationKind, Payment, R
 from payments.rechecking import _TAKE_DUE
 from payments.representation import timestamp
 from payments.sampling import UNKNOWN_PAYMENTS, UNKNOWN_REFUNDS
+from payments.states import OperationState
 
 _PAYMENT = (
     *("status", "amount_captured", "amount_refund_held", "amount_overdrawn", "amount_refunded"),
     *("failure_code", "failure_message", "outcome_unknown_since", "needs_review"),
-    *("review_reason", "review_operation", "version"),
+    *("review_reason", "review_operation", "next_action_url", "version"),
 )
 _REFUND = ("status", "failure_code", "failure_message", "outcome_unknown_since", "version")
-_OPERATION = ("state", "provider_id", "recheck_at")
 _ATTEMPT = ("outcome", "provider_id", "amount", "currency", "account", "code", "detail")
 _KNOWN = ("fingerprint", "status", "location", "body")
 
@@ -144,24 +144,32 @@ def _compare_and_set(
 
 @means(_WRITE_OPERATIONS)
 def write_operations(values: Sequence[tuple[Any, ...]]) -> Rows:
-    """Write how operations ended."""
-    return _set(Operation.objects.all(), _OPERATION, values, "settled_at")
+    """Write how operations ended, and when, if that is news."""
+    now, written = time(), []
+    for row_id, state, provider_id, recheck_at in values:
+        found = Operation.objects.filter(id=row_id)
+        settled_at = Case(When(state=state, then=F("settled_at")), default=Value(now))
+        if found.update(
+            state=state,
+            provider_id=provider_id,
+            recheck_at=recheck_at,
+            claims=None,
+            settled_at=settled_at,
+        ):
+            written.append((row_id,))
+    return written
 
 
 @means(_ANSWER)
 def answer(values: Sequence[tuple[Any, ...]]) -> Rows:
     """Write what was heard on attempts without an answer."""
-    return _set(Attempt.objects.filter(answered_at=None), _ATTEMPT, values, "answered_at")
-
-
-def _set(
-    rows: QuerySet[Any], names: Sequence[str], values: Sequence[tuple[Any, ...]], when: str
-) -> Rows:
-    now = time()
+    now, silent = time(), Attempt.objects.filter(answered_at=None)
     return [
         (row_id,)
         for row_id, *columns in values
-        if rows.filter(id=row_id).update(**dict(zip(names, columns, strict=True)), **{when: now})
+        if silent.filter(id=row_id).update(
+            **dict(zip(_ATTEMPT, columns, strict=True)), answered_at=now
+        )
     ]
 
 
@@ -172,7 +180,10 @@ def take_due(*, every: timedelta, window: timedelta, limit: int) -> Rows:
     due = Operation.objects.filter(recheck_at__lte=now).order_by("recheck_at")[:limit]
     taken = []
     for operation in due:
-        is_last = operation.settled_at is None or now + every >= operation.settled_at + window
+        is_last = operation.settled_at is None or (
+            operation.state != OperationState.SUCCEEDED
+            and now + every >= operation.settled_at + window
+        )
         next_at = None if is_last else now + every
         Operation.objects.filter(id=operation.id).update(recheck_at=next_at)
         taken.append((operation.id, operation.gateway))

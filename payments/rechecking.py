@@ -1,6 +1,8 @@
-"""A failed operation is looked up once more a day: a provider may capture it after all.
+"""What is over and may still change is looked up from time to time.
 
-Late success is otherwise learned from webhooks only, and those get lost.
+A failed operation, once a day for a week: a provider may carry it out after all. An authorisation,
+once it is old: it runs out, and only its provider knows when. Both are otherwise learned from
+webhooks only, and those get lost.
 """
 
 from django.conf import settings
@@ -15,7 +17,8 @@ STAGED_MAX = 100
 
 _TAKE_DUE = """
     UPDATE payments_operation o
-    SET recheck_at = CASE WHEN now() + %(every)s < o.settled_at + %(window)s
+    SET recheck_at = CASE WHEN o.state = 'succeeded'  -- until it is captured or let go
+                               OR now() + %(every)s < o.settled_at + %(window)s
                           THEN now() + %(every)s END
     FROM (SELECT id FROM payments_operation
           WHERE recheck_at <= now() ORDER BY recheck_at LIMIT %(limit)s
@@ -26,7 +29,7 @@ _TAKE_DUE = """
 
 
 def stage_due() -> int:
-    """Stage a look for the failed operations whose time has come; return how many."""
+    """Stage a look for the operations whose time has come; return how many."""
     params = {
         "every": settings.RECHECK_EVERY,
         "window": settings.RECHECK_WINDOW,

@@ -8,8 +8,13 @@ from payments.states import MOVES, REFUND_MOVES, OperationState, RefundStatus, S
 
 # A failed operation may turn out to have succeeded, as a payment and a refund may.
 _OPERATION_MOVES = {
-    OperationState.OPEN: {OperationState.SUCCEEDED, OperationState.FAILED},
+    OperationState.OPEN: {
+        OperationState.SUCCEEDED,
+        OperationState.FAILED,
+        OperationState.CLOSED,
+    },
     OperationState.FAILED: {OperationState.SUCCEEDED},
+    OperationState.CLOSED: {OperationState.SUCCEEDED},
 }
 
 
@@ -62,6 +67,7 @@ REFUSALS = [
         Status.CREATED,
         MOVES,
         *("id", "merchant_id", "mode", "amount", "currency", "gateway", "created_at"),
+        "capture_method",
     ),
     *_with_a_status(
         "payments_refund",

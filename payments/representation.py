@@ -25,6 +25,13 @@ def failure(row: NewPayment | Payment | Refund) -> dict[str, str] | None:
     return {"code": row.failure_code, "message": row.failure_message}
 
 
+def next_action(payment: NewPayment | Payment) -> dict[str, str] | None:
+    """Return what the payer has to do next, or None."""
+    if not payment.next_action_url:
+        return None
+    return {"type": "redirect", "url": payment.next_action_url}
+
+
 def payment_members(payment: NewPayment | Payment) -> dict[str, Any]:
     """Return a payment without its two times, which a new one does not have yet."""
     return {
@@ -33,8 +40,11 @@ def payment_members(payment: NewPayment | Payment) -> dict[str, Any]:
         "amount": payment.amount,
         "currency": payment.currency,
         "gateway": payment.gateway,
+        "capture_method": str(payment.capture_method),
+        "amount_captured": payment.amount_captured,
         "amount_refunded": payment.amount_refunded,
         "failure": failure(payment),
+        "next_action": next_action(payment),
         "outcome_unknown_since": timestamp(payment.outcome_unknown_since),
         "needs_review": payment.needs_review,
         "payment_method": payment.payment_method or None,

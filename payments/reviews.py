@@ -36,6 +36,14 @@ def review(
         _alarm(payment, reason)
 
 
+def end_own_review(payment: Payment, operation: Operation, changes: Changes) -> None:
+    """End the review that this operation called for, as it ends."""
+    if payment.needs_review and payment.review_operation == operation.id:
+        payment.needs_review, payment.review_reason = False, ""
+        payment.review_operation = None
+        changes.touch(payment)
+
+
 def _alarm(payment: Payment, reason: str) -> None:
     """Count by what the facts say; the other reasons name messages and gateways."""
     known = Review(reason).name.lower() if reason in set(Review) else "unsettled"

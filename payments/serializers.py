@@ -15,7 +15,8 @@ from core.fields import (
     StrictURL,
 )
 from payments.models import Origin, Payment, Refund
-from payments.representation import failure, timestamp
+from payments.representation import failure, next_action, timestamp
+from payments.states import CaptureMethod
 
 TEXT_LENGTH_MAX = 255
 DESCRIPTION_LENGTH_MAX = 500
@@ -27,6 +28,11 @@ class PaymentWrite(StrictSerializer):
     amount = StrictAmount()
     currency = StrictCurrency()
     gateway = StrictChoice(choices=sorted(settings.GATEWAYS), required=False)
+    capture_method = StrictChoice(
+        choices=CaptureMethod.choices,
+        required=False,
+        help_text="`manual` only has the money held; capture it later, or cancel.",
+    )
     payment_method = StrictString(
         max_length=TEXT_LENGTH_MAX,
         required=False,
@@ -38,12 +44,24 @@ class PaymentWrite(StrictSerializer):
     metadata = StrictMetadata(required=False)
     id = serializers.UUIDField(read_only=True)
     status = serializers.CharField(read_only=True)
+    amount_captured = serializers.IntegerField(read_only=True)
     amount_refunded = serializers.IntegerField(read_only=True)
     failure = serializers.JSONField(read_only=True)
+    next_action = serializers.JSONField(read_only=True)
     outcome_unknown_since = serializers.DateTimeField(read_only=True)
     needs_review = serializers.BooleanField(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
+
+
+class CaptureWrite(StrictSerializer):
+    """A capture to ask for; without an amount it takes all that is authorized."""
+
+    amount = StrictAmount(required=False)
+
+
+class CancelWrite(StrictSerializer):
+    """A cancellation says nothing more."""
 
 
 class RefundWrite(StrictSerializer):
@@ -78,6 +96,7 @@ class PaymentRead(serializers.ModelSerializer[Payment]):
     """A payment; amounts in minor units."""
 
     failure = serializers.SerializerMethodField()
+    next_action = serializers.SerializerMethodField()
     payment_method = OrNull(allow_null=True)
     reference = OrNull(allow_null=True)
     description = OrNull(allow_null=True)
@@ -94,8 +113,11 @@ class PaymentRead(serializers.ModelSerializer[Payment]):
             "amount",
             "currency",
             "gateway",
+            "capture_method",
+            "amount_captured",
             "amount_refunded",
             "failure",
+            "next_action",
             "outcome_unknown_since",
             "needs_review",
             "payment_method",
@@ -110,6 +132,10 @@ class PaymentRead(serializers.ModelSerializer[Payment]):
     def get_failure(self, payment: Payment) -> dict[str, str] | None:
         """Return why it failed."""
         return failure(payment)
+
+    def get_next_action(self, payment: Payment) -> dict[str, str] | None:
+        """Return what the payer has to do next."""
+        return next_action(payment)
 
 
 class RefundRead(serializers.ModelSerializer[Refund]):

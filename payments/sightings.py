@@ -1,4 +1,4 @@
-"""What a look-up showed besides what it asked for: money that moved again, and others' refunds."""
+"""What a look-up showed besides what it asked for: money that moved again, and others' deeds."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -7,6 +7,7 @@ from core.db import needs_transaction
 from core.ids import uuid7
 from gateways import base
 from payments import notices, unasked
+from payments.advancing import charge_of
 from payments.cases import Case
 from payments.changes import Changes
 from payments.models import Attempt, Notice, Operation
@@ -18,7 +19,7 @@ Shown = tuple[Case, Attempt, base.Sighting]
 
 @needs_transaction
 def take(shown: Sequence[Shown], changes: Changes) -> None:
-    """Store what is news of our operations, and book refunds that nobody asked us for.
+    """Store what is news of our operations, and book what nobody asked us for.
 
     What is about another operation of ours is left to that one: its payment is not locked here.
     """
@@ -31,11 +32,11 @@ def take(shown: Sequence[Shown], changes: Changes) -> None:
         notice = _notice(key, attempt, what.outcome)
         if placing.operation_ids.get(key) == case.operation.id:
             _store(case, notice)
-        elif (charge := _charge_given_back(key, case, placing)) is not None:
-            unknown.append((charge, notice))
+        elif (charge := _charge_touched(key, case, placing)) is not None:
+            unknown.append((charge, notice, what.kind))
     if unknown:
         opened, _ = unasked.open_cases(unknown, changes)
-        told = [(opened[notice.id], notice) for _, notice in unknown if notice.id in opened]
+        told = [(opened[notice.id], notice) for _, notice, _ in unknown if notice.id in opened]
         notices.take(told, changes)
 
 
@@ -77,9 +78,9 @@ def _words(fact: Attempt | Notice) -> tuple[object, ...]:
     return fact.outcome, fact.provider_id, fact.amount, fact.currency, fact.account
 
 
-def _charge_given_back(key: UUID, case: Case, placing: Placing) -> Case | None:
-    """Return the charge of this payment that an unasked refund gives back, if it does."""
-    charge_id = placing.unasked.get(key)
-    if case.charge is None or case.charge.id != charge_id:
+def _charge_touched(key: UUID, case: Case, placing: Placing) -> Case | None:
+    """Return the charge of this payment that something unasked was done to, if it was."""
+    charge = charge_of(case)
+    if placing.unasked.get(key) != charge.id:
         return None
-    return Case(case.charge, case.payment)
+    return Case(charge, case.payment, family=case.family)

@@ -15,8 +15,12 @@ class Status(TextChoices):
 
     CREATED = "CREATED"  # written down; no provider has heard of it
     PROCESSING = "PROCESSING"  # a provider may have heard of it
+    REQUIRES_ACTION = "REQUIRES_ACTION"  # it waits for the payer
+    AUTHORIZED = "AUTHORIZED"  # the money is held for us; nothing moved
     SUCCESS = "SUCCESS"  # money moved
     FAILED = "FAILED"  # money did not move, as far as the provider has said
+    CANCELED = "CANCELED"  # the merchant let it go: nothing was sent, or nothing is held any more
+    EXPIRED = "EXPIRED"  # the provider says that the hold, or the payer's time, ran out
     REFUNDED = "REFUNDED"  # all of it moved back
 
 
@@ -28,22 +32,54 @@ class RefundStatus(TextChoices):
     FAILED = "FAILED"
 
 
+class CaptureMethod(TextChoices):
+    """When the money of a payment is taken."""
+
+    AUTOMATIC = "automatic"  # with the charge
+    MANUAL = "manual"  # later, when the merchant asks: the charge only has it held
+
+
 class OperationState(TextChoices):
-    """What is known of one charge or refund."""
+    """What is known of one charge, capture, void or refund."""
 
     OPEN = "open"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CLOSED = "closed"  # a charge that nobody sent, and nobody will
 
 
-# FAILED → SUCCESS is the late success: only a provider's own later fact leads there.
+# What ended without money moving is not the last word: a provider's own later fact may lead on.
 MOVES: Final[Mapping[Status, frozenset[Status]]] = {
-    Status.CREATED: frozenset({Status.PROCESSING}),
-    Status.PROCESSING: frozenset({Status.SUCCESS, Status.FAILED}),
+    Status.CREATED: frozenset({Status.PROCESSING, Status.CANCELED}),
+    Status.PROCESSING: frozenset(
+        {
+            Status.REQUIRES_ACTION,
+            Status.AUTHORIZED,
+            Status.SUCCESS,
+            Status.FAILED,
+            Status.CANCELED,
+            Status.EXPIRED,
+        }
+    ),
+    Status.REQUIRES_ACTION: frozenset(
+        {
+            Status.PROCESSING,
+            Status.AUTHORIZED,
+            Status.SUCCESS,
+            Status.FAILED,
+            Status.CANCELED,
+            Status.EXPIRED,
+        }
+    ),
+    Status.AUTHORIZED: frozenset({Status.SUCCESS, Status.CANCELED, Status.EXPIRED}),
     Status.SUCCESS: frozenset({Status.REFUNDED}),
-    Status.FAILED: frozenset({Status.SUCCESS}),
+    Status.FAILED: frozenset({Status.AUTHORIZED, Status.SUCCESS, Status.CANCELED, Status.EXPIRED}),
+    Status.CANCELED: frozenset({Status.SUCCESS}),
+    Status.EXPIRED: frozenset({Status.AUTHORIZED, Status.SUCCESS, Status.CANCELED}),
     Status.REFUNDED: frozenset(),
 }
+# Where the books expect nothing any more: what moves after one of these is late.
+GIVEN_UP: Final = frozenset({Status.FAILED, Status.CANCELED, Status.EXPIRED})
 
 REFUND_MOVES: Final[Mapping[RefundStatus, frozenset[RefundStatus]]] = {
     RefundStatus.PENDING: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),

@@ -8,13 +8,25 @@ _AGAIN = """
         UNION ALL
         SELECT operation_id, outcome, provider_id, amount, currency, account FROM payments_notice
     ), again AS (
-        SELECT DISTINCT o.id, o.kind, o.gateway, o.amount, o.currency, p.merchant_id, p.mode,
+        SELECT DISTINCT o.id, CASE o.kind WHEN 'refund' THEN 'refund' ELSE 'charge' END AS kind,
+               o.gateway, o.amount, o.currency, p.merchant_id, p.mode,
                t.provider_id, md5(o.id::text || '|' || t.provider_id)::uuid AS source
         FROM told t
         JOIN payments_operation o ON o.id = t.operation_id AND o.state = 'succeeded'
         JOIN payments_payment p ON p.id = o.payment_id
+            AND (o.kind IN ('capture', 'refund')
+                 OR o.kind = 'charge' AND p.capture_method = 'automatic')
         WHERE t.outcome = 'succeeded' AND (t.amount, t.currency) = (o.amount, o.currency)
           AND t.account = '' AND o.provider_id <> '' AND t.provider_id NOT IN ('', o.provider_id)
+        UNION
+        SELECT o.id, 'charge', o.gateway, o.amount, o.currency, p.merchant_id, p.mode,
+               o.provider_id, md5(o.id::text || '|' || o.provider_id)::uuid
+        FROM payments_operation o JOIN payments_payment p ON p.id = o.payment_id
+        WHERE o.kind = 'capture' AND o.state = 'succeeded' AND EXISTS (
+            SELECT 1 FROM payments_operation first
+            WHERE first.payment_id = o.payment_id AND first.kind = 'capture'
+              AND first.state = 'succeeded'
+              AND (first.settled_at, first.id) < (o.settled_at, o.id))
     ), booked AS (
         SELECT x.id, x.kind, x.source_id, x.merchant_id, x.mode, t.layer, t.amount, t.currency,
                d.code AS debit, c.code AS credit,

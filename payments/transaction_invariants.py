@@ -16,12 +16,23 @@ _TRACES = """
     traces (is_refund, after, booking, event) AS (VALUES
         (false, 'SUCCESS', 'payment.captured', 'payment.succeeded'),
         (false, 'FAILED', 'payment.failed', 'payment.failed'),
+        (false, 'CANCELED', 'payment.canceled', 'payment.canceled'),
+        (false, 'EXPIRED', 'payment.expired', 'payment.expired'),
+        (false, 'AUTHORIZED', NULL, 'payment.authorized'),
+        (false, 'REQUIRES_ACTION', NULL, 'payment.requires_action'),
         (false, 'REFUNDED', NULL, 'payment.refunded'),
         (true, 'SUCCEEDED', 'refund.confirmed', 'refund.succeeded'),
         (true, 'FAILED', 'refund.failed', 'refund.failed')
     ), steps AS (
         SELECT c.id, coalesce(c.refund_id, c.payment_id) AS subject, c.after, c.version, c.xid,
-               traces.booking, traces.event
+               CASE WHEN c.after IN ('CANCELED', 'EXPIRED') AND EXISTS (
+                        SELECT 1 FROM payments_statuschange earlier
+                        WHERE earlier.payment_id = c.payment_id AND earlier.refund_id IS NULL
+                          AND earlier.version < c.version
+                          AND earlier.after IN ('FAILED', 'CANCELED', 'EXPIRED'))
+                    -- The books expected nothing of it any more.
+                    THEN NULL ELSE traces.booking END AS booking,
+               traces.event
         FROM payments_statuschange c
         JOIN traces ON traces.is_refund = (c.refund_id IS NOT NULL) AND traces.after = c.after
     )
@@ -34,7 +45,7 @@ INVARIANTS: list[Invariant] = [
         """
         SELECT p.id, p.xid, k.xid AS answer, x.xid AS booking, e.xid AS event, m.xid AS message
         FROM payments_payment p
-        LEFT JOIN core_idempotencyrecord k ON k.resource_id = p.id
+        LEFT JOIN core_idempotencyrecord k ON k.resource_id = p.id AND k.status = 201
         LEFT JOIN ledger_transaction x ON x.source_id = p.id AND x.kind = 'payment.created'
         LEFT JOIN payments_event e ON e.aggregateid = p.id AND e.type = 'payment.created'
         LEFT JOIN payments_operation o ON o.payment_id = p.id AND o.kind = 'charge'

@@ -1,6 +1,7 @@
-"""Refunds that somebody made at the provider, without us: seen, written down and booked.
+"""What was done to a charge at the provider, without us: seen, written down and booked.
 
-They are a merchant's refunds as any other, only that nobody asked us, and nothing is ever sent.
+A refund, capture or void as any other, only that nobody asked us, and nothing is ever sent. That a
+hold ran out is such a void.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,30 +14,32 @@ from payments.changes import Changes
 from payments.facts import Review, Said
 from payments.models import Notice, Operation, OperationKind, Refund
 from payments.reviews import review
+from payments.standing import is_manual
 
-ELSEWHERE = "the provider has told of this refund for another payment"
+ELSEWHERE = "the provider has told of this for another payment"
+TAKEN_AT_ONCE = "the provider reports a capture of what was taken with its charge"
+# The case of the charge, what was told, and what kind of thing that is.
+Seen = tuple[Case, Notice, str]
 
 
 @needs_transaction
-def open_cases(
-    seen: Sequence[tuple[Case, Notice]], changes: Changes
-) -> tuple[dict[UUID, Case], dict[UUID, str]]:
-    """Give each refund a case of its own, once for each id of the provider.
+def open_cases(seen: Sequence[Seen], changes: Changes) -> tuple[dict[UUID, Case], dict[UUID, str]]:
+    """Give each a case of its own, once for each id of the provider.
 
-    ``seen`` has the case of the charge that each gives back. Return the cases by notice, and why a
-    person should look at the others that moved money.
+    Return the cases by notice, and why a person should look at the others that happened.
     """
-    moved = [pair for pair in seen if pair[1].outcome == Said.SUCCEEDED]
-    known = _known([(charge.operation.gateway, notice.provider_id) for charge, notice in moved])
-    opened: dict[tuple[str, str], Case] = {}
+    happened = [one for one in seen if one[1].outcome == Said.SUCCEEDED]
+    known = _known([_identity(one) for one in happened])
+    opened: dict[Identity, Case] = {}
     cases, reasons = {}, {}
-    for charge, notice in moved:
-        identity = (charge.operation.gateway, notice.provider_id)
+    for one in happened:
+        charge, notice, _ = one
+        identity = _identity(one)
         case = opened.get(identity)
         if case is None:
-            reason = _refusal(charge, notice, known)
+            reason = _refusal(one, known)
             if not reason:
-                case = opened[identity] = _case(charge, notice, changes)
+                case = opened[identity] = _case(one, changes)
         elif case.payment.id != charge.payment.id:
             case, reason = None, ELSEWHERE
         if case is not None:
@@ -48,28 +51,62 @@ def open_cases(
     return cases, reasons
 
 
-def _known(identities: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return which of these refunds the provider has told of already."""
+# A gateway, a kind, and the provider's id: of one charge there may be a capture and a void.
+Identity = tuple[str, str, str]
+
+
+def _identity(seen: Seen) -> Identity:
+    charge, notice, kind = seen
+    return charge.operation.gateway, notice.provider_id, kind
+
+
+def _known(identities: Sequence[Identity]) -> set[Identity]:
+    """Return which of these the provider has told of already."""
     found = Operation.objects.filter(
-        gateway__in={gateway for gateway, _ in identities},
-        unasked_id__in={provider_id for _, provider_id in identities},
+        gateway__in={gateway for gateway, _, _ in identities},
+        unasked_id__in={provider_id for _, provider_id, _ in identities},
     )
-    columns = found.exclude(unasked_id="").values_list("gateway", "unasked_id")
-    return {(gateway, unasked_id) for gateway, unasked_id in columns}
+    columns = found.exclude(unasked_id="").values_list("gateway", "unasked_id", "kind")
+    return {(gateway, unasked_id, kind) for gateway, unasked_id, kind in columns}
 
 
-def _refusal(charge: Case, notice: Notice, known: Collection[tuple[str, str]]) -> str:
+def _refusal(seen: Seen, known: Collection[Identity]) -> str:
+    charge, notice, kind = seen
     if notice.account:
         return Review.OTHER_ACCOUNT
-    is_bounded = notice.amount is not None and 1 <= notice.amount <= MAX_AMOUNT
+    is_capture = kind == OperationKind.CAPTURE
+    most = charge.payment.amount if is_capture else MAX_AMOUNT
+    is_bounded = notice.amount is not None and 1 <= notice.amount <= most
     if not is_bounded or notice.currency != charge.payment.currency:
         return Review.OTHER_MONEY
-    return ELSEWHERE if (charge.operation.gateway, notice.provider_id) in known else ""
+    if is_capture and not is_manual(charge.payment.capture_method):
+        return TAKEN_AT_ONCE
+    return ELSEWHERE if _identity(seen) in known else ""
 
 
-def _case(charge: Case, notice: Notice, changes: Changes) -> Case:
+def _case(seen: Seen, changes: Changes) -> Case:
+    charge, notice, kind = seen
     payment, amount = charge.payment, notice.amount or 0
-    refund = Refund(
+    refund = _refund(charge, amount, changes) if kind == OperationKind.REFUND else None
+    operation = Operation(
+        payment=payment,
+        refund=refund,
+        kind=kind,
+        gateway=charge.operation.gateway,
+        amount=payment.amount if kind == OperationKind.VOID else amount,
+        currency=payment.currency,
+        provider_id=notice.provider_id,
+        unasked_id=notice.provider_id,
+        created_at=changes.now,
+    )
+    if refund is None:
+        charge.family.append(operation)
+    return Case(operation, payment, family=charge.family)
+
+
+def _refund(charge: Case, amount: int, changes: Changes) -> Refund:
+    payment = charge.payment
+    return Refund(
         payment=payment,
         merchant_id=payment.merchant_id,
         mode=payment.mode,
@@ -78,22 +115,11 @@ def _case(charge: Case, notice: Notice, changes: Changes) -> Case:
         created_at=changes.now,
         updated_at=changes.now,
     )
-    operation = Operation(
-        payment=payment,
-        refund=refund,
-        kind=OperationKind.REFUND,
-        gateway=charge.operation.gateway,
-        amount=amount,
-        currency=payment.currency,
-        provider_id=notice.provider_id,
-        unasked_id=notice.provider_id,
-        created_at=changes.now,
-    )
-    return Case(operation, payment, charge=charge.operation)
 
 
 def _write(cases: Sequence[Case], changes: Changes) -> None:
     Refund.objects.bulk_create([refund for case in cases if (refund := case.operation.refund)])
     Operation.objects.bulk_create([case.operation for case in cases])
     for case in cases:
-        changes.tell("refund.created", case.payment, case.operation.refund)
+        if case.operation.refund:
+            changes.tell("refund.created", case.payment, case.operation.refund)

@@ -1,11 +1,11 @@
-"""What must hold of refunds that a provider made without being asked by us."""
+"""What must hold of what a provider did without being asked by us."""
 
 from core.invariants import Invariant
 
 INVARIANTS: list[Invariant] = [
     Invariant(
         "payments-unasked-was-told",
-        "a refund that nobody asked us for is there because its provider told of it, under its id",
+        "what nobody asked us for is there because its provider told of it, under its id",
         """
         SELECT o.id, o.gateway, o.unasked_id FROM payments_operation o
         WHERE o.unasked_id <> '' AND NOT EXISTS (
@@ -16,7 +16,7 @@ INVARIANTS: list[Invariant] = [
     ),
     Invariant(
         "payments-unasked-is-never-sent",
-        "a refund that nobody asked us for is only heard of: nothing is asked or sent for it",
+        "what nobody asked us for is only heard of: nothing is asked or sent for it",
         """
         SELECT o.id, a.id AS attempt, m.id AS message FROM payments_operation o
         LEFT JOIN payments_attempt a ON a.operation_id = o.id
@@ -26,11 +26,12 @@ INVARIANTS: list[Invariant] = [
     ),
     Invariant(
         "payments-unasked-is-none-of-ours",
-        "what a provider moved for a refund of ours is not booked as one made without us, too",
+        "what a provider did for an operation of ours is not booked as done without us, too",
         """
         SELECT theirs.id, ours.id AS ours, theirs.unasked_id FROM payments_operation theirs
         JOIN payments_operation ours
             ON ours.payment_id = theirs.payment_id AND ours.unasked_id = ''
+            AND ours.kind = theirs.kind
         WHERE theirs.unasked_id <> '' AND ours.state = 'succeeded' AND EXISTS (
             SELECT 1 FROM payments_attempt a
             WHERE a.operation_id = ours.id AND a.provider_id = theirs.unasked_id

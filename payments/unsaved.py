@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from payments.models import Payment
-from payments.states import Status
+from payments.states import CaptureMethod, Status
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class NewPayment:
     amount: int
     currency: str
     gateway: str
+    capture_method: str = CaptureMethod.AUTOMATIC.value
     payment_method: str = ""
     return_url: str = ""
     reference: str = ""
@@ -30,9 +31,11 @@ class NewPayment:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     status: ClassVar[str] = Status.CREATED.value
+    amount_captured: ClassVar[int] = 0
     amount_refunded: ClassVar[int] = 0
     failure_code: ClassVar[str] = ""
     failure_message: ClassVar[str] = ""
+    next_action_url: ClassVar[str] = ""
     outcome_unknown_since: ClassVar[None] = None
     needs_review: ClassVar[bool] = False
 

@@ -9,7 +9,7 @@ from simulator import options, profiles
 from simulator.options import Options
 from simulator.postman import Postman
 from simulator.server import Server
-from simulator.store import Store, Unusable
+from simulator.store import Store, Unusable, set_setting
 
 
 def run(given: Options) -> None:
@@ -19,6 +19,8 @@ def run(given: Options) -> None:
     :raises Unusable: if the file is not ours to use
     """
     store = Store(given.database)
+    with store.writing() as db:
+        set_setting(db, "authorization_seconds", given.authorization_seconds)
     if given.profile:
         content = profiles.named(given.profile)
         with store.writing() as db:

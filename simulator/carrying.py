@@ -62,8 +62,8 @@ class Desk:
         if silence := outages.silence(db, at):
             return outages.answer(silence), Plan("", 0)
         asked_for = order.simulate
-        if not asked_for and order.kind == "refund":
-            asked_for = money.refund_faults(db, order)
+        if not asked_for and order.kind != "charge":
+            asked_for = money.faults_asked_with_charge(db, order)
         plan = plans.next_call(db, order.kind, order.reference, asked_for)
         if plan.before and not is_late:
             return answers.trouble(plan.before), plan

@@ -118,13 +118,27 @@ def _profile(db: sqlite3.Connection, content: Content) -> Answer:
 
 
 def _charge(db: sqlite3.Connection, content: Content) -> Answer:
-    """Decide a charge anew, as providers do: what had failed is captured after all."""
+    """Decide a charge anew, as providers do: what had failed is captured after all.
+
+    What is held is captured, wholly or in part, let go, or runs out: nobody has asked for it.
+    """
     row = money.find_charge(db, str(content.get("id", "")), str(content.get("reference", "")))
-    status = content.get("status")
-    if status not in {"captured", "failed"} or row["status"] in {"captured", status}:
+    status, at = content.get("status"), now(db)
+    if status not in _BECOMES.get(row["status"], {"captured", "failed"} - {row["status"]}):
         raise Refused(422, "status_invalid", f"a {row['status']} charge cannot become {status}")
-    code = "do_not_honor" if status == "failed" else ""
-    became = money.become(db, "charge", row["id"], status, now(db), code=code)
+    if status == "captured" and row["status"] in _WAS_HELD:
+        amount = int(_number({"amount": row["amount"], **content}, "amount"))
+        if not 0 < amount <= row["amount"]:
+            raise Refused(422, "amount_invalid", "not so much was authorized")
+        became = money.take(db, row, at, amount=amount, by="dashboard")
+    elif status in {"voided", "expired"}:
+        by = "expired" if status == "expired" else "dashboard"
+        became = money.let_go(db, row, status, at, by=by)
+    else:
+        is_held = status == "captured" and row["capture_method"] == "manual"
+        code = "do_not_honor" if status == "failed" else ""
+        wanted = money.HELD if is_held else status
+        became = money.become(db, "charge", row["id"], wanted, at, code=code)
     return Answer(200, objects.charge_object(db, became))
 
 
@@ -174,6 +188,14 @@ def _number(content: Content, name: str) -> float:
     raise Refused(422, f"{name}_invalid", f"{name} is a number")
 
 
+# What control makes of a charge; of any other it makes the one of these that it is not.
+_BECOMES: dict[str, set[str]] = {
+    "captured": set(),
+    "authorized": {"captured", "voided", "expired"},
+    "voided": {"captured"},
+    "expired": {"captured"},
+}
+_WAS_HELD = {"authorized", "voided", "expired"}
 _TABLES = {
     "/control/calls": "sim_call",
     "/control/effects": "sim_effect",

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 PREFIX = "sim_"
-REFUND_PREFIX = "sim_refund_"
+# A charge's payment method asks for faults of what is done to it later, too.
+LATER_PREFIXES = {"refund": "sim_refund_", "capture": "sim_capture_", "void": "sim_void_"}
 PENDING_SECONDS = 1.0
 LAG_SECONDS = 6.0
 LATER_SECONDS = 3 * 86_400.0

@@ -4,14 +4,17 @@ Every change writes its effect and its webhooks in the same transaction.
 """
 
 import sqlite3
+from collections.abc import Collection
 from uuid import uuid4
 
 from simulator import faults, letters, plans
 from simulator.faults import Result, Script
 from simulator.letters import GOOD
+from simulator.options import AUTHORIZATION_SECONDS
 from simulator.orders import Order, Refused
-from simulator.store import Store, now
+from simulator.store import Store, now, setting
 
+HELD = "authorized"
 STATUS: dict[str, dict[Result, str]] = {
     kind: {"good": good, "bad": "failed", "pending": "pending"} for kind, good in GOOD.items()
 }
@@ -25,16 +28,23 @@ def charge(db: sqlite3.Connection, order: Order, script: Script, at: float) -> s
 
 def _new_charge(db: sqlite3.Connection, order: Order, script: Script, at: float) -> sqlite3.Row:
     status = STATUS["charge"][script.result]
-    if status == "captured" and not order.captures:
-        status = "authorized"
+    if status == GOOD["charge"] and not order.captures:
+        status = HELD
     values = {
         **_common(order, script, at, kind="charge"),
         "payment_method": order.payment_method,
         "description": order.description,
+        "capture_method": "automatic" if order.captures else "manual",
         "status": status,
         "captured": order.amount if status == "captured" else 0,
+        "authorized_at": at if status == HELD else None,
+        "expires_at": _expiry(db, at) if status == HELD else None,
     }
     return _insert(db, "charge", values, script, at)
+
+
+def _expiry(db: sqlite3.Connection, at: float) -> float:
+    return at + float(setting(db, "authorization_seconds", str(AUTHORIZATION_SECONDS)))
 
 
 def refund(db: sqlite3.Connection, order: Order, script: Script, at: float) -> sqlite3.Row:
@@ -71,11 +81,11 @@ def capture(db: sqlite3.Connection, order: Order, script: Script, at: float) -> 
 
     :raises Refused: if the charge is not authorized, or the amount is more than that
     """
-    charged = _authorized(db, order, script)
+    charged = _in_hand(db, order, script, {HELD})
     amount = order.amount or charged["amount"]
     if amount > charged["amount"]:
         raise Refused(422, "capture_exceeds_charge", "not so much was authorized")
-    return become(db, "charge", charged["id"], "captured", at, amount=amount)
+    return take(db, charged, at, amount=amount, by=order.reference)
 
 
 def void(db: sqlite3.Connection, order: Order, script: Script, at: float) -> sqlite3.Row:
@@ -83,12 +93,30 @@ def void(db: sqlite3.Connection, order: Order, script: Script, at: float) -> sql
 
     :raises Refused: if the charge is not authorized
     """
-    return become(db, "charge", _authorized(db, order, script)["id"], "voided", at)
+    charged = _in_hand(db, order, script, {HELD})
+    return let_go(db, charged, "voided", at, by=order.reference)
 
 
-def _authorized(db: sqlite3.Connection, order: Order, script: Script) -> sqlite3.Row:
+def take(
+    db: sqlite3.Connection, charged: sqlite3.Row, at: float, *, amount: int, by: str
+) -> sqlite3.Row:
+    """Capture what is held, and write down whose request that was."""
+    db.execute("UPDATE sim_charge SET capture_reference = ? WHERE id = ?", (by, charged["id"]))
+    return become(db, "charge", charged["id"], "captured", at, amount=amount)
+
+
+def let_go(
+    db: sqlite3.Connection, charged: sqlite3.Row, status: str, at: float, *, by: str
+) -> sqlite3.Row:
+    """Void a charge, or have it expire, and write down whose request that was."""
+    return become(db, "charge", charged["id"], status, at, void_reference=by)
+
+
+def _in_hand(
+    db: sqlite3.Connection, order: Order, script: Script, statuses: Collection[str]
+) -> sqlite3.Row:
     charged = find_charge(db, order.charge, "")
-    if charged["status"] != "authorized":
+    if charged["status"] not in statuses:
         raise Refused(409, "not_authorized", f"the charge is {charged['status']}")
     if script.result == "bad":
         raise Refused(402, script.code, "the request was declined")
@@ -115,9 +143,10 @@ def bring_up_to_date(store: Store) -> None:
     with store.reading() as db:
         at = now(db)
         is_due = any(
-            db.execute(f"SELECT 1 FROM sim_{kind} WHERE due_at <= ? LIMIT 1", (at,)).fetchone()  # noqa: S608
-            for kind in GOOD
-        )
+            db.execute(f"SELECT 1 FROM {what} <= ? LIMIT 1", (at,)).fetchone()  # noqa: S608
+            for what in ("sim_charge WHERE due_at", "sim_refund WHERE due_at",
+                         "sim_charge WHERE expires_at")
+        )  # fmt: skip
     if is_due:
         with store.writing() as db:
             settle_due(db, now(db))
@@ -127,11 +156,16 @@ def settle_due(db: sqlite3.Connection, at: float) -> None:
     """Bring everything whose time has come to what it comes to."""
     for kind in ("charge", "refund"):
         due = db.execute(
-            f"SELECT id, due_status, due_code FROM sim_{kind} WHERE due_at <= ?",  # noqa: S608
+            f"SELECT * FROM sim_{kind} WHERE due_at <= ?",  # noqa: S608
             (at,),
         ).fetchall()
         for row in due:
-            become(db, kind, row["id"], row["due_status"], at, code=row["due_code"])
+            status = row["due_status"]
+            if kind == "charge" and status == GOOD[kind] and row["capture_method"] == "manual":
+                status = HELD
+            become(db, kind, row["id"], status, at, code=row["due_code"])
+    for row in db.execute("SELECT * FROM sim_charge WHERE expires_at <= ?", (at,)).fetchall():
+        let_go(db, row, "expired", at, by="expired")
 
 
 def become(  # noqa: PLR0913 - one change, by name
@@ -143,15 +177,20 @@ def become(  # noqa: PLR0913 - one change, by name
     *,
     code: str = "",
     amount: int | None = None,
+    void_reference: str = "",
 ) -> sqlite3.Row:
     """Give a charge or refund its new status, move the money that goes with it, and tell."""
     if kind == "charge":
         db.execute(
             "UPDATE sim_charge SET status = :status, code = :code, due_at = NULL,"
-            " captured = CASE WHEN :status = 'captured' THEN coalesce(:amount, amount) ELSE 0 END"
+            " captured = CASE WHEN :status = 'captured' THEN coalesce(:amount, amount) ELSE 0 END,"
+            " authorized_at = CASE WHEN :status = 'authorized' THEN :at ELSE authorized_at END,"
+            " expires_at = CASE WHEN :status = 'authorized' THEN :expires_at END,"
+            " void_reference = :void_reference"
             " WHERE id = :id",
-            {"status": status, "code": code, "amount": amount, "id": object_id},
-        )
+            {"status": status, "code": code, "amount": amount, "id": object_id, "at": at,
+             "expires_at": _expiry(db, at), "void_reference": void_reference},
+        )  # fmt: skip
     else:
         db.execute(
             "UPDATE sim_refund SET status = ?, code = ?, due_at = NULL WHERE id = ?",
@@ -205,10 +244,10 @@ def _landed(
     return row
 
 
-def refund_faults(db: sqlite3.Connection, order: Order) -> str:
-    """Return the faults that a charge's payment method asks for its refunds."""
+def faults_asked_with_charge(db: sqlite3.Connection, order: Order) -> str:
+    """Return the faults that a charge's payment method asks for what is done to it later."""
     try:
         charged = find_charge(db, order.charge, order.charge_reference)
     except Refused:
         return ""
-    return faults.names_in(charged["payment_method"], faults.REFUND_PREFIX)
+    return faults.names_in(charged["payment_method"], faults.LATER_PREFIXES[order.kind])

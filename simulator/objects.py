@@ -21,6 +21,10 @@ def charge_object(
         **_common("charge", row, is_stale=is_stale),
         "captured_amount": 0 if is_stale else row["captured"],
         "refunded_amount": refunded,
+        "capture_method": row["capture_method"],
+        "authorized": row["authorized_at"] is not None and not is_stale,
+        "capture_reference": row["capture_reference"] or None,
+        "void_reference": row["void_reference"] or None,
         "payment_method": row["payment_method"],
         "description": row["description"],
     }

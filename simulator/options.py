@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DAY_SECONDS = 86_400.0
+AUTHORIZATION_SECONDS = 7 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class Options:
     webhook_url: str = ""
     webhook_secret: str = ""
     key_lifetime_seconds: float | None = DAY_SECONDS  # None: keys are ignored
+    authorization_seconds: float = AUTHORIZATION_SECONDS
     slow_seconds: float = 30.0
     profile: str = ""
     seed: int = 0
@@ -28,6 +30,7 @@ class Options:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     lifetime = "how long an idempotency key is honoured (86400)"
+    held = "how long an authorization is held (604800)"
     profile = "faults by chance: calm, rough, storm or a JSON file (what was in force before)"
     made = argparse.ArgumentParser(
         prog="python -m simulator",
@@ -40,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     add("--port", type=int, default=8006, help="the port to listen on (8006)")
     add("--key-lifetime", type=float, default=DAY_SECONDS, metavar="SECONDS", help=lifetime)
+    add("--authorization-lifetime", type=float, default=AUTHORIZATION_SECONDS,
+        metavar="SECONDS", help=held)  # fmt: skip
     add("--no-keys", action="store_true", help="ignore idempotency keys")
     add("--slow-seconds", type=float, default=30.0, help="how long a slow answer takes (30)")
     add("--profile", default="", metavar="FILE|NAME", help=profile)
@@ -54,7 +59,7 @@ def read(arguments: list[str] | None = None) -> Options:
     env = os.environ.get
     if not env("SIMULATOR_DB") or not env("SIMULATOR_API_KEY"):
         made.error("SIMULATOR_DB and SIMULATOR_API_KEY must be set")
-    if given.key_lifetime <= 0 or given.slow_seconds < 0:
+    if min(given.key_lifetime, given.authorization_lifetime) <= 0 or given.slow_seconds < 0:
         made.error("a time is above zero")
     return Options(
         database=Path(os.environ["SIMULATOR_DB"]),
@@ -66,6 +71,7 @@ def read(arguments: list[str] | None = None) -> Options:
         # While one is changed there are two, and the new one comes last.
         webhook_secret=env("SIMULATOR_WEBHOOK_SECRET", "").partition(",")[0],
         key_lifetime_seconds=None if given.no_keys else given.key_lifetime,
+        authorization_seconds=given.authorization_lifetime,
         slow_seconds=given.slow_seconds,
         profile=given.profile,
         seed=given.seed,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 BUSY_SECONDS = 10.0
 # Another number is another form of the tables; nobody needs old ones so much that they are changed.
-VERSION = 1
+VERSION = 2
 
 
 class Unusable(Exception):
@@ -28,7 +28,13 @@ CREATE TABLE IF NOT EXISTS sim_charge (
     payment_method TEXT NOT NULL,
     description TEXT NOT NULL,
     status TEXT NOT NULL
-        CHECK (status IN ('pending', 'authorized', 'captured', 'failed', 'voided')),
+        CHECK (status IN ('pending', 'authorized', 'captured', 'failed', 'voided', 'expired')),
+    capture_method TEXT NOT NULL CHECK (capture_method IN ('automatic', 'manual')),
+    authorized_at REAL,
+    expires_at REAL,  -- until when it is held, if it is
+    capture_reference TEXT NOT NULL DEFAULT '',  -- by whom it was captured
+    void_reference TEXT NOT NULL DEFAULT ''
+        CHECK ((void_reference <> '') = (status IN ('voided', 'expired'))),
     captured INTEGER NOT NULL DEFAULT 0
         CHECK ((captured > 0) = (status = 'captured') AND captured <= amount),
     code TEXT NOT NULL DEFAULT '',
@@ -43,6 +49,8 @@ CREATE TABLE IF NOT EXISTS sim_charge (
 CREATE INDEX IF NOT EXISTS sim_charge_reference ON sim_charge (reference);
 CREATE INDEX IF NOT EXISTS sim_charge_created ON sim_charge (created_at, seq);
 CREATE INDEX IF NOT EXISTS sim_charge_due ON sim_charge (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS sim_charge_expires ON sim_charge (expires_at)
+    WHERE expires_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS sim_refund (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,

@@ -158,7 +158,7 @@ def _take(pile: Pile, events: Sequence[ProviderEvent], changes: Changes) -> dict
     found = {event_id: pile.docket.cases[operation_id]
              for event_id, operation_id in place.operation_ids.items()}  # fmt: skip
     seen = [
-        (pile.docket.cases[charge_id], told[event_id])
+        (pile.docket.cases[charge_id], told[event_id], pile.events[event_id].kind)
         for event_id, charge_id in place.unasked.items()
         if event_id in told
     ]

@@ -1,8 +1,8 @@
 """What happened at the mocks: one SQLite file for all of them, in all threads and processes.
 
-``effects`` has one row per charge or refund that happened, so that "charged once" can be counted
-outside our own database. Without keys the same operation sent twice is charged twice, as it would
-be at a provider.
+``effects`` has one row per charge, capture or refund that moved money, so that "charged once" can
+be counted outside our own database. Without keys the same operation sent twice is charged twice,
+as it would be at a provider.
 
 The file survives a killed process. It is never synced, so it need not survive a power cut.
 """
@@ -16,7 +16,11 @@ from functools import cache
 from uuid import uuid4
 
 from gateways.base import Found, Kind, NotFound, Outcome, OutcomeKind, Sighting, UnexpectedAnswer
+from gateways.mocks import holding
 from gateways.mocks.file import SharedFile
+from gateways.mocks.holding import EXPIRED as EXPIRED  # noqa: PLC0414
+from gateways.mocks.holding import Entry as Entry  # noqa: PLC0414
+from gateways.mocks.holding import expiry_of as expiry_of  # noqa: PLC0414
 from gateways.mocks.tokens import Script
 
 _SCHEMA = """
@@ -44,7 +48,13 @@ CREATE TABLE IF NOT EXISTS objects (
     due_code TEXT
 );
 CREATE INDEX IF NOT EXISTS objects_operation ON objects (kind, operation);
-CREATE INDEX IF NOT EXISTS objects_charge ON objects (charge_operation) WHERE kind = 'refund';
+CREATE INDEX IF NOT EXISTS objects_done_to_charge ON objects (charge_operation, kind)
+    WHERE kind <> 'charge';
+CREATE TABLE IF NOT EXISTS holds (  -- the charges that take nothing by themselves
+    provider_id TEXT PRIMARY KEY,
+    expires_at REAL
+);
+CREATE INDEX IF NOT EXISTS holds_expire ON holds (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS objects_due ON objects (due_at) WHERE due_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY,
@@ -62,20 +72,6 @@ CREATE TABLE IF NOT EXISTS faults (
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One request as the books see it, with the script that chooses its result."""
-
-    kind: Kind
-    operation: str
-    key: str
-    amount: int
-    currency: str
-    script: Script
-    charge_operation: str = ""
-    payment_method: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Written:
     """What the books answer, and when a later result will replace it.
@@ -85,6 +81,7 @@ class Written:
 
     outcome: Outcome
     due_at: float | None
+    expires_at: float | None = None
 
 
 class Book:
@@ -118,9 +115,14 @@ class Book:
                 " ORDER BY status = 'succeeded' DESC, status = 'pending' DESC",
                 (kind, operation, time.time()),
             ).fetchall()
+            ran_out = _ran_out(db, operation) if kind == "charge" else []
         outcomes = [_outcome(*row) for row in found]
         again = [one for one in outcomes[1:] if one.kind is OutcomeKind.SUCCEEDED]
         besides = [Sighting(kind=kind, outcome=one, reference=operation) for one in again]
+        besides += [
+            Sighting(kind="void", outcome=one, reference=EXPIRED, charge_reference=operation)
+            for one in ran_out
+        ]
         return Found(outcomes[0], tuple(besides)) if outcomes else NotFound()
 
     def payment_method(self, charge_operation: str) -> str:
@@ -131,6 +133,12 @@ class Book:
                 (charge_operation,),
             ).fetchone()
         return str(row[0]) if row else ""
+
+    def holds_object(self, provider_id: str) -> bool:
+        """Test whether there is an object with this id."""
+        with self._writing() as db:
+            sql = "SELECT 1 FROM objects WHERE provider_id = ?"
+            return db.execute(sql, (provider_id,)).fetchone() is not None
 
     def is_hidden(self, provider_id: str) -> bool:
         """Test whether look-ups still miss this object."""
@@ -201,10 +209,12 @@ def _request(entry: Entry) -> str:
 
 def _carry_out(db: sqlite3.Connection, entry: Entry, now: float) -> Written:
     script = entry.script
-    refusal = _refund_refusal(db, entry) if entry.kind == "refund" else ""
-    if refusal:
+    if refusal := holding.refusal(db, entry):
         script = Script(status=OutcomeKind.DECLINED, code=refusal)
     due_at = None if script.due_seconds is None else now + script.due_seconds
+    expires_at = None
+    if entry.holds and script.held_seconds is not None:
+        expires_at = now + script.held_seconds
     provider_id = f"{entry.kind[:2]}_{uuid4().hex}"
     db.execute(
         "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -224,28 +234,12 @@ def _carry_out(db: sqlite3.Connection, entry: Entry, now: float) -> Written:
             script.due_code,
         ),
     )
+    if entry.holds:
+        db.execute("INSERT INTO holds VALUES (?, ?)", (provider_id, expires_at))
     if script.status is OutcomeKind.SUCCEEDED:
         _happen(db, provider_id, now)
     outcome = _outcome(script.status, provider_id, entry.amount, entry.currency, script.code)
-    return Written(outcome, due_at)
-
-
-def _refund_refusal(db: sqlite3.Connection, entry: Entry) -> str:
-    charged = db.execute(
-        "SELECT amount, currency FROM objects"
-        " WHERE kind = 'charge' AND operation = ? AND status = 'succeeded'",
-        (entry.charge_operation,),
-    ).fetchone()
-    if charged is None:
-        return "charge_not_found"
-    if charged[1] != entry.currency:
-        return "currency_differs"
-    (refunded,) = db.execute(
-        "SELECT coalesce(sum(amount), 0) FROM objects WHERE kind = 'refund'"
-        " AND charge_operation = ? AND status IN ('succeeded', 'pending')",
-        (entry.charge_operation,),
-    ).fetchone()
-    return "refund_exceeds_charge" if refunded + entry.amount > charged[0] else ""
+    return Written(outcome, due_at, expires_at)
 
 
 def _settle_due(db: sqlite3.Connection, now: float) -> None:
@@ -260,12 +254,24 @@ def _settle_due(db: sqlite3.Connection, now: float) -> None:
         )
         if status == OutcomeKind.SUCCEEDED:
             _happen(db, provider_id, now)
+    holding.let_go_of_what_ran_out(db, now)
+
+
+def _ran_out(db: sqlite3.Connection, charge_operation: str) -> list[Outcome]:
+    rows = db.execute(
+        "SELECT status, provider_id, amount, currency, code FROM objects"
+        " WHERE kind = 'void' AND operation = ? AND charge_operation = ?",
+        (EXPIRED, charge_operation),
+    ).fetchall()
+    return [_outcome(*row) for row in rows]
 
 
 def _happen(db: sqlite3.Connection, provider_id: str, now: float) -> None:
     db.execute(
         "INSERT INTO effects (kind, operation, amount, currency, at)"
-        " SELECT kind, operation, amount, currency, ? FROM objects WHERE provider_id = ?",
+        " SELECT kind, operation, amount, currency, ? FROM objects"
+        " WHERE provider_id = ? AND kind <> 'void'"
+        " AND provider_id NOT IN (SELECT provider_id FROM holds)",
         (now, provider_id),
     )
 

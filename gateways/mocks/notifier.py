@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import requests
 
@@ -30,6 +30,7 @@ class _Letter:
     at: float
     body: bytes
     tries: int = 0
+    is_true: Callable[[], bool] | None = field(default=None, compare=False)
 
 
 class Notifier:
@@ -41,11 +42,11 @@ class Notifier:
         self._before_send = before_send
         self._queues: dict[int, _Queue] = {}
 
-    def send_at(self, at: float, body: bytes) -> None:
-        """Post the body at this Unix time."""
+    def send_at(self, at: float, body: bytes, is_true: Callable[[], bool] | None = None) -> None:
+        """Post the body at this Unix time, if what it tells has happened by then."""
         # A forked child has neither the parent's thread nor its letters to send.
         queue = self._queues.setdefault(os.getpid(), _Queue())
-        queue.put(_Letter(at, body))
+        queue.put(_Letter(at, body, is_true=is_true))
         queue.start_once(self._run)
 
     def _run(self, queue: "_Queue") -> None:
@@ -54,17 +55,21 @@ class Notifier:
             while True:
                 letter = queue.get()
                 tries = letter.tries + 1
-                if self._posted(session, letter.body):
+                if self._posted(session, letter):
                     continue
                 if tries < _TRIES_MAX:
-                    queue.put(_Letter(time.time() + _WAIT_SECONDS * tries, letter.body, tries))
+                    at = time.time() + _WAIT_SECONDS * tries
+                    queue.put(replace(letter, at=at, tries=tries))
                 else:
                     log.warning("mock.webhook_given_up", tries=tries)
 
-    def _posted(self, session: requests.Session, body: bytes) -> bool:
+    def _posted(self, session: requests.Session, letter: _Letter) -> bool:
+        body = letter.body
         signature = signatures.sign(self._secret, body, time.time())
         try:
             self._before_send()
+            if letter.is_true and not letter.is_true():
+                return True
             answer = session.post(
                 self._url,
                 data=body,

@@ -2,16 +2,18 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import assert_never
 
 from gateways.base import (
     AnswerLost,
     Capabilities,
+    Capture,
     Charge,
     Deadline,
     Found,
+    Kind,
     NotFound,
     Notice,
     NotSent,
@@ -19,9 +21,10 @@ from gateways.base import (
     OutcomeKind,
     Query,
     Refund,
+    Void,
 )
 from gateways.mocks import tokens, webhook
-from gateways.mocks.book import Entry, Written, book_at
+from gateways.mocks.book import EXPIRED, Entry, Written, book_at, expiry_of
 from gateways.mocks.notifier import Notifier
 from gateways.mocks.tokens import After, Before, Script
 
@@ -50,6 +53,8 @@ class MockProvider:
             key_lifetime=timedelta(seconds=key_lifetime_seconds) if keys else None,
             find=find,
             webhooks=True,
+            captures=True,
+            voids=True,
         )
         can_send = bool(webhook_url and self._secrets)
         self._notifier = (
@@ -65,12 +70,20 @@ class MockProvider:
         """Choose what happens to a charge."""
         return tokens.SUCCESS
 
+    def capture_script(self, payment_method: str) -> Script:
+        """Choose what happens to a capture, by what its charge was paid with."""
+        return tokens.SUCCESS
+
+    def void_script(self, payment_method: str) -> Script:
+        """Choose what happens to a void, by what its charge was paid with."""
+        return tokens.SUCCESS
+
     def refund_script(self, payment_method: str) -> Script:
         """Choose what happens to a refund, by what its charge was paid with."""
         return tokens.SUCCESS
 
     def charge(self, charge: Charge, deadline: Deadline) -> Outcome:
-        """Take money, or play the script's fault.
+        """Take money, or have it held, or play the script's fault.
 
         :raises NotSent: if the script says so
         :raises AnswerLost: if the script says so, or the deadline passes first
@@ -84,8 +97,25 @@ class MockProvider:
             currency=charge.currency,
             payment_method=charge.payment_method,
             script=script,
+            holds=not charge.captures,
         )
         return self._carry_out(entry, deadline)
+
+    def capture(self, capture: Capture, deadline: Deadline) -> Outcome:
+        """Take what is held, or a part of it, or play the script's fault.
+
+        :raises NotSent: if the script says so
+        :raises AnswerLost: if the script says so, or the deadline passes first
+        """
+        return self._done_to_charge("capture", capture, self.capture_script, deadline)
+
+    def void(self, void: Void, deadline: Deadline) -> Outcome:
+        """Let go of what is held, or play the script's fault.
+
+        :raises NotSent: if the script says so
+        :raises AnswerLost: if the script says so, or the deadline passes first
+        """
+        return self._done_to_charge("void", void, self.void_script, deadline)
 
     def refund(self, refund: Refund, deadline: Deadline) -> Outcome:
         """Give money back, or play the script's fault; never more than was charged.
@@ -93,14 +123,23 @@ class MockProvider:
         :raises NotSent: if the script says so
         :raises AnswerLost: if the script says so, or the deadline passes first
         """
-        charge_operation = str(refund.charge_operation_id)
-        script = self.refund_script(self._book.payment_method(charge_operation))
+        return self._done_to_charge("refund", refund, self.refund_script, deadline)
+
+    def _done_to_charge(
+        self,
+        kind: Kind,
+        request: Capture | Void | Refund,
+        choose: Callable[[str], Script],
+        deadline: Deadline,
+    ) -> Outcome:
+        charge_operation = str(request.charge_operation_id)
+        script = choose(self._book.payment_method(charge_operation))
         entry = Entry(
-            kind="refund",
-            operation=str(refund.operation_id),
-            key=refund.key,
-            amount=refund.amount + script.amount_excess,
-            currency=refund.currency,
+            kind=kind,
+            operation=str(request.operation_id),
+            key=request.key,
+            amount=request.amount + script.amount_excess,
+            currency=request.currency,
             charge_operation=charge_operation,
             script=script,
         )
@@ -123,6 +162,7 @@ class MockProvider:
         self._fail_before(entry)
         written = self._book.write(entry, key_lifetime_seconds=self._key_lifetime_seconds)
         self._announce(entry, written)
+        self._announce_expiry(entry, written)
         _wait(entry.script.seconds, deadline)
         self._fail_after(entry, written.outcome.provider_id, deadline)
         return written.outcome
@@ -182,6 +222,25 @@ class MockProvider:
             "code": entry.script.due_code,
         }
         self._notifier.send_at(written.due_at, json.dumps(body).encode())
+
+    def _announce_expiry(self, entry: Entry, written: Written) -> None:
+        if self._notifier is None or written.expires_at is None:
+            return
+        provider_id = expiry_of(written.outcome.provider_id)
+        body = {
+            "id": f"evt_{provider_id}",
+            "type": "void.succeeded",
+            "reference": EXPIRED,
+            "charge_reference": entry.operation,
+            "provider_id": provider_id,
+            "amount": entry.amount,
+            "currency": entry.currency,
+        }
+        self._notifier.send_at(
+            written.expires_at,
+            json.dumps(body).encode(),
+            lambda: self._book.holds_object(provider_id),
+        )
 
 
 def _wait(seconds: float, deadline: Deadline) -> None:

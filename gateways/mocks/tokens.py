@@ -43,6 +43,7 @@ class Script:
     webhook: bool = True
     hidden_seconds: float = 0.0
     amount_excess: int = 0
+    held_seconds: float | None = None  # when the mock lets go of what it holds by itself
 
 
 SUCCESS = Script()
@@ -50,6 +51,7 @@ PENDING_SECONDS = 1.0
 LATE_SECONDS = 2.0
 SLOW_SECONDS = 3.0
 HIDDEN_SECONDS = 4.0
+HELD_SECONDS = 2.0
 
 _DECLINE_CODES = (
     "insufficient_funds",
@@ -100,6 +102,7 @@ CHARGES: dict[str, Script] = {
     "tok_unavailable": Script(before=Before.UNAVAILABLE),
     "tok_rate_limited_once": Script(before=Before.RATE_LIMITED_ONCE),
     "tok_wrong_amount": Script(amount_excess=1),
+    "tok_authorization_expires": Script(held_seconds=HELD_SECONDS),
 }
 
 # A refund's script is chosen by what its charge was paid with; the charge itself succeeds.
@@ -109,4 +112,20 @@ REFUNDS: dict[str, Script] = {
     "tok_refund_pending_fails": _follows(OutcomeKind.DECLINED, "refund_declined"),
     "tok_refund_answer_lost": Script(after=After.LOST_ONCE),
     "tok_refund_unavailable_once": Script(before=Before.UNAVAILABLE_ONCE),
+}
+
+# The same for the capture and for the void of a charge that had the money held.
+CAPTURES: dict[str, Script] = {
+    "tok_capture_fails": decline("capture_declined"),
+    "tok_capture_pending": _follows(OutcomeKind.SUCCEEDED),
+    "tok_capture_pending_fails": _follows(OutcomeKind.DECLINED, "capture_declined"),
+    "tok_capture_answer_lost": Script(after=After.LOST_ONCE),
+    "tok_capture_unavailable_once": Script(before=Before.UNAVAILABLE_ONCE),
+    "tok_capture_wrong_amount": Script(amount_excess=-1),
+}
+VOIDS: dict[str, Script] = {
+    "tok_void_fails": decline("void_declined"),
+    "tok_void_pending": _follows(OutcomeKind.SUCCEEDED),
+    "tok_void_answer_lost": Script(after=After.LOST_ONCE),
+    "tok_void_unavailable_once": Script(before=Before.UNAVAILABLE_ONCE),
 }

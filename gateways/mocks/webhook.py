@@ -24,6 +24,10 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _TYPES: dict[str, tuple[Kind, OutcomeKind]] = {
     "charge.succeeded": ("charge", OutcomeKind.SUCCEEDED),
     "charge.failed": ("charge", OutcomeKind.DECLINED),
+    "capture.succeeded": ("capture", OutcomeKind.SUCCEEDED),
+    "capture.failed": ("capture", OutcomeKind.DECLINED),
+    "void.succeeded": ("void", OutcomeKind.SUCCEEDED),
+    "void.failed": ("void", OutcomeKind.DECLINED),
     "refund.succeeded": ("refund", OutcomeKind.SUCCEEDED),
     "refund.failed": ("refund", OutcomeKind.DECLINED),
 }

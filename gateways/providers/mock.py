@@ -12,6 +12,14 @@ class Mock(MockProvider):
         """Choose by the value itself."""
         return tokens.CHARGES.get(payment_method, tokens.SUCCESS)
 
+    def capture_script(self, payment_method: str) -> Script:
+        """Choose by the value of the charge."""
+        return tokens.CAPTURES.get(payment_method, tokens.SUCCESS)
+
+    def void_script(self, payment_method: str) -> Script:
+        """Choose by the value of the charge."""
+        return tokens.VOIDS.get(payment_method, tokens.SUCCESS)
+
     def refund_script(self, payment_method: str) -> Script:
         """Choose by the value of the charge."""
         return tokens.REFUNDS.get(payment_method, tokens.SUCCESS)

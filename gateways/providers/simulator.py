@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, TypeGuard
+from typing import Any
 from uuid import UUID
 
 from gateways import signatures
 from gateways.base import (
     AnswerLost,
     Capabilities,
+    Capture,
     Charge,
     Deadline,
     Found,
@@ -26,13 +27,14 @@ from gateways.base import (
     Refund,
     Sighting,
     UnexpectedAnswer,
+    Void,
     declined,
 )
 from gateways.http import Client, Response
+from gateways.simulated.objects import NOT_HELD, TEXT_LENGTH_MAX, Reader, not_held, text
 
 SIGNATURE_HEADER = "Simulator-Signature"
 _DAY_SECONDS = 86_400.0
-_TEXT_LENGTH_MAX = 255
 _PAGE_SIZE = 100
 # Beyond this a list is no way to find one thing, and the question counts as unanswered.
 _PAGES_MAX = 20
@@ -40,14 +42,6 @@ _PAGES_MAX = 20
 _WINDOW_BEFORE = timedelta(minutes=5)
 _WINDOW_AFTER = timedelta(minutes=15)
 
-_STATUSES: dict[tuple[str, str], OutcomeKind] = {
-    ("charge", "captured"): OutcomeKind.SUCCEEDED,
-    ("charge", "failed"): OutcomeKind.DECLINED,
-    ("charge", "pending"): OutcomeKind.PENDING,
-    ("refund", "succeeded"): OutcomeKind.SUCCEEDED,
-    ("refund", "failed"): OutcomeKind.DECLINED,
-    ("refund", "pending"): OutcomeKind.PENDING,
-}
 # What is there more than once is told by what moved money, else by what still may.
 _RANKS = (OutcomeKind.SUCCEEDED, OutcomeKind.PENDING, OutcomeKind.DECLINED)
 _DONE = {HTTPStatus.OK, HTTPStatus.CREATED}
@@ -69,13 +63,15 @@ class Simulator:
         key_lifetime_seconds: float = _DAY_SECONDS,
     ) -> None:
         self._client = Client(url, {"Authorization": f"Bearer {api_key}"})
-        self._account = account
+        self._reader = Reader(account)
         self._secrets = tuple(webhook_secrets)
         self.capabilities = Capabilities(
             keys=keys,
             key_lifetime=timedelta(seconds=key_lifetime_seconds) if keys else None,
             find=True,
             webhooks=True,
+            captures=True,
+            voids=True,
         )
 
     def charge(self, charge: Charge, deadline: Deadline) -> Outcome:
@@ -91,9 +87,34 @@ class Simulator:
             "currency": charge.currency,
             "payment_method": charge.payment_method,
             "description": charge.description,
+            "capture": charge.captures,
         }
         response = self._client.post("/v1/charges", content, charge.key, deadline)
         return self._answered("charge", charge.operation_id, response)
+
+    def capture(self, capture: Capture, deadline: Deadline) -> Outcome:
+        """Take what is held, or a part of it.
+
+        :raises NotSent: if there was certainly no effect
+        :raises AnswerLost: if there may have been one
+        :raises UnexpectedAnswer: if the answer is not one that we know
+        """
+        content = {"reference": str(capture.operation_id), "amount": capture.amount}
+        path = f"/v1/charges/{capture.charge_provider_id}/capture"
+        response = self._client.post(path, content, capture.key, deadline)
+        return self._answered("capture", capture.operation_id, response)
+
+    def void(self, void: Void, deadline: Deadline) -> Outcome:
+        """Let go of what is held.
+
+        :raises NotSent: if there was certainly no effect
+        :raises AnswerLost: if there may have been one
+        :raises UnexpectedAnswer: if the answer is not one that we know
+        """
+        content = {"reference": str(void.operation_id)}
+        path = f"/v1/charges/{void.charge_provider_id}/void"
+        response = self._client.post(path, content, void.key, deadline)
+        return self._answered("void", void.operation_id, response)
 
     def refund(self, refund: Refund, deadline: Deadline) -> Outcome:
         """Give money back.
@@ -120,6 +141,8 @@ class Simulator:
         :raises AnswerLost: if the answer did not arrive
         :raises UnexpectedAnswer: if the answer is not one that we know
         """
+        if query.kind in {"capture", "void"}:
+            return self._find_on_charge(query, deadline)
         reference = str(query.operation_id)
         found, _ = self._page(query.kind, {"reference": reference}, deadline)
         others: list[Any] = []
@@ -128,13 +151,21 @@ class Simulator:
             found = [item for item in listed if item.get("reference") == reference]
             charge = str(query.charge_operation_id)
             others = [item for item in listed if item.get("charge_reference") == charge]
-        seen = [self._sighting(query.kind, item) for item in (*found, *others)]
-        moved = [one for one in seen if one.outcome.kind is OutcomeKind.SUCCEEDED]
-        ours = [one for one in seen if one.reference == reference]
-        if not ours:
-            return NotFound(tuple(moved))
-        chosen = min(ours, key=_rank)
-        return Found(chosen.outcome, tuple(one for one in moved if one is not chosen))
+        seen = [one for item in (*found, *others) for one in self._reader.sightings(item)]
+        return _found([one for one in seen if one.kind == query.kind], reference, seen)
+
+    def _find_on_charge(self, query: Query, deadline: Deadline) -> Found | NotFound:
+        """Look at the charge, which tells what was done to it, and by whose request."""
+        reference = str(query.operation_id)
+        found, _ = self._page("charge", {"reference": str(query.charge_operation_id)}, deadline)
+        seen = [one for item in found for one in self._reader.sightings(item)]
+        done = [one for one in seen if one.kind != "charge"]
+        if any(one.kind == query.kind and one.reference == reference for one in done):
+            return _found([one for one in done if one.kind == query.kind], reference, done)
+        if done and len(done) == len(found):
+            # Whatever else comes of it, there is nothing left to take or let go.
+            return Found(not_held(done[0]), tuple(done))
+        return NotFound(tuple(done))
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> Notice:
         """Verify the raw body, then read it.
@@ -150,7 +181,7 @@ class Simulator:
             return self._notice(json.loads(body), signed_at)
         except (ValueError, RecursionError, UnexpectedAnswer) as error:
             message = f"not an event that we know: {type(error).__name__} {error}"
-            raise NoticeMalformed(message[:_TEXT_LENGTH_MAX]) from error
+            raise NoticeMalformed(message[:TEXT_LENGTH_MAX]) from error
 
     def _answered(self, kind: Kind, operation_id: UUID, response: Response) -> Outcome:
         if response.status in _STRANGERS:
@@ -159,13 +190,14 @@ class Simulator:
         content = response.content()
         if response.status in _DONE:
             outcome = self._outcome(kind, operation_id, content)
-        elif response.status in _REFUSED:
+        elif response.status in _REFUSED or _is_not_held(content):
             error = content.get("error")
-            outcome = declined(_text(error, "code"), _text(error, "message"))
+            outcome = declined(text(error, "code"), text(error, "message"))
         else:
-            message = f"status {response.status}: {_text(content.get('error'), 'code')}"
+            message = f"status {response.status}: {text(content.get('error'), 'code')}"
             raise UnexpectedAnswer(message)
-        is_old = response.headers.get("Idempotent-Replayed") == "true"
+        # That nothing is held says what is so, not who did it: that may have been this request.
+        is_old = response.headers.get("Idempotent-Replayed") == "true" or _is_not_held(content)
         is_stored = is_old and outcome.kind is not OutcomeKind.SUCCEEDED
         return replace(outcome, stored_answer=is_stored)
 
@@ -200,70 +232,43 @@ class Simulator:
 
     def _notice(self, event: Any, signed_at: datetime) -> Notice:
         content = event.get("data") if isinstance(event, dict) else None
-        kind: Kind = "refund" if _text(content, "object") == "refund" else "charge"
-        seen = self._sighting(kind, content)
+        news = self._reader.sightings(content)[-1]
         return Notice(
-            event_id=_text(event, "id"),
-            kind=kind,
-            outcome=seen.outcome,
-            reference=seen.reference,
-            provider_id=seen.outcome.provider_id,
+            event_id=text(event, "id"),
+            kind=news.kind,
+            outcome=news.outcome,
+            reference=news.reference,
+            provider_id=news.outcome.provider_id,
             occurred_at=signed_at,
-            charge_reference=seen.charge_reference,
+            charge_reference=news.charge_reference,
         )
 
-    def _sighting(self, kind: Kind, content: Any) -> Sighting:
-        return Sighting(
-            kind=kind,
-            outcome=self._outcome(kind, None, content),
-            reference=_text(content, "reference"),
-            charge_reference=_text(content, "charge_reference") if kind == "refund" else "",
-        )
-
-    def _outcome(self, kind: Kind, operation_id: UUID | None, content: Any) -> Outcome:
-        """Read a charge or refund, which has to be the one asked about, if one was."""
-        named = (_text(content, "object"), _text(content, "status"))
-        status = _STATUSES.get(named)
-        if named[0] != kind or status is None:
-            message = f"no {kind} that we know: {named}"
+    def _outcome(self, kind: Kind, operation_id: UUID, content: Any) -> Outcome:
+        """Read what became of the operation that the answer has to be about."""
+        found = [one for one in self._reader.sightings(content) if one.kind == kind]
+        if not found:
+            message = f"no {kind}"
             raise UnexpectedAnswer(message)
-        account = _text(content, "account")
-        if operation_id and _text(content, "reference") != str(operation_id):
+        if found[0].reference != str(operation_id):
             message = "it is about another reference"
             raise UnexpectedAnswer(message)
-        is_charged = kind == "charge" and status is OutcomeKind.SUCCEEDED
-        is_refused = status is OutcomeKind.DECLINED
-        return Outcome(
-            kind=status,
-            provider_id=_text(content, "id"),
-            amount=_amount(content, "captured_amount" if is_charged else "amount"),
-            currency=_text(content, "currency"),
-            account="" if account == self._account else account,
-            code=_text(content.get("failure"), "code") if is_refused else "",
-            message=_text(content.get("failure"), "message") if is_refused else "",
-        )
+        return found[0].outcome
+
+
+def _found(ours: Sequence[Sighting], reference: str, seen: Sequence[Sighting]) -> Found | NotFound:
+    """Choose what tells of this reference; all else that happened is besides."""
+    moved = [one for one in seen if one.outcome.kind is OutcomeKind.SUCCEEDED]
+    named = [one for one in ours if one.reference == reference]
+    if not named:
+        return NotFound(tuple(moved))
+    chosen = min(named, key=_rank)
+    return Found(chosen.outcome, tuple(one for one in moved if one is not chosen))
+
+
+def _is_not_held(content: Mapping[str, Any]) -> bool:
+    error = content.get("error")
+    return isinstance(error, dict) and error.get("code") == NOT_HELD
 
 
 def _rank(one: Sighting) -> tuple[bool, int]:
     return bool(one.outcome.account), _RANKS.index(one.outcome.kind)
-
-
-def _text(content: Any, member: str) -> str:
-    value = content.get(member) if isinstance(content, dict) else None
-    if not _is_short_text(value):
-        message = f"{member} is not a short text"
-        raise UnexpectedAnswer(message)
-    return value
-
-
-def _is_short_text(value: Any) -> TypeGuard[str]:
-    # Unprintable covers NUL and lone surrogates, which no database column takes.
-    return isinstance(value, str) and 0 < len(value) <= _TEXT_LENGTH_MAX and value.isprintable()
-
-
-def _amount(content: dict[str, Any], member: str) -> int:
-    value = content.get(member)
-    if type(value) is not int or value <= 0:
-        message = f"{member} is not an amount"
-        raise UnexpectedAnswer(message)
-    return value

@@ -12,7 +12,7 @@ from gateways import signatures
 from gateways.mocks import webhook
 from payments.models import Payment
 from payments.operating import end_review, sight_of
-from tests.money import a_client, a_shop, charge_of, drain, hurry
+from tests.money import Shop, a_client, a_shop, charge_of, drain, hurry
 
 ROUNDS = 6
 
@@ -51,8 +51,10 @@ def live_through() -> None:
     assert tell("mock_success", reference=str(early.id), amount=800, **success).status_code == 200
     mistaken, twice = shop.accepted(600), shop.accepted(1_100)
     tell("mock_success", reference=str(mistaken.id), amount=601, **success)
+    held = held_payments(shop)
     settle_everything()
 
+    end_holds(shop, *held)
     shop.refund(refunded)
     shop.refund(partly, key="part-1", amount=400)
     shop.refund(partly, key="part-2", amount=700)
@@ -63,8 +65,28 @@ def live_through() -> None:
 
     tell_late(declined, plain, twice)
     refunded_elsewhere(partly)
-    twice.refresh_from_db()
     look_at(twice)
+
+
+def held_payments(shop: Shop) -> list[Payment]:
+    """Have money held, and cancel a payment that nobody has heard of."""
+    ask(shop, shop.accepted(400), "cancel")
+    return [shop.accepted(1_000, gateway="mock", capture_method="manual") for _ in range(4)]
+
+
+def end_holds(shop: Shop, in_part: Payment, let_go: Payment, ran_out: Payment, *_: Payment) -> None:
+    """Capture one, cancel one, have one run out, and leave the others."""
+    ask(shop, in_part, "capture", amount=600)
+    ask(shop, let_go, "cancel")
+    tell("mock", type="void.succeeded", reference="expired", provider_id="vo_told", amount=1_000,
+         charge_reference=str(charge_of(ran_out).id))  # fmt: skip
+
+
+def ask(shop: Shop, payment: Payment, what: str, **asked: object) -> None:
+    """Capture or cancel a payment."""
+    path = f"/api/payments/{payment.id}/{what}/"
+    answer = shop.post(path, asked or None, Idempotency_Key=uuid4().hex)
+    assert answer.status_code in {200, 202}, answer.content
 
 
 def tell_late(declined: Payment, plain: Payment, twice: Payment) -> None:
@@ -94,6 +116,7 @@ def refunded_elsewhere(payment: Payment) -> None:
 
 
 def look_at(payment: Payment) -> None:
+    payment.refresh_from_db()
     with acting_as(OPERATOR):
         end_review(
             payment.id,

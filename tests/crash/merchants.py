@@ -83,6 +83,20 @@ class Merchants:
             self.retries += 1
             time.sleep(PAUSE_SECONDS)
 
+    def _accepted(self, path: str, key: str, body: Body) -> bool:
+        """Ask until there is an answer; tell whether it is a yes."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = self._ask(path, key, body)
+            if answer is not None and answer.ok:
+                return True
+            is_in_progress = answer is not None and "Retry-After" in answer.headers
+            if answer is not None and answer.status_code < SERVER_ERROR and not is_in_progress:
+                return False
+            assert time.monotonic() < deadline, f"no answer to {path} in {PATIENCE_SECONDS} s"
+            self.retries += 1
+            time.sleep(PAUSE_SECONDS)
+
     def _ask(self, path: str, key: str, body: Body) -> requests.Response | None:
         if self._journal is None:
             return self._send(path, key, body)[0]

@@ -16,16 +16,26 @@ from core.db import TransactionMisuse, transaction
 from core.ids import uuid7
 from gateways import registry
 from gateways.base import (
+    Charge,
     Found,
     Gateway,
     NotFound,
     NoticeMalformed,
     OutcomeKind,
+    Send,
     SignatureInvalid,
     SignatureStale,
 )
 from gateways.calling import call
-from tests.gateways.making import AMOUNT, a_charge, a_refund, asking_for, in_time
+from tests.gateways.making import (
+    AMOUNT,
+    a_capture,
+    a_charge,
+    a_refund,
+    a_void,
+    asking_for,
+    in_time,
+)
 
 NAME = "under_test"
 
@@ -204,6 +214,83 @@ class MoneyContract(WebhookContract):
 
         assert gateway.find(asking_for(charge), in_time()) == NotFound()
         assert self.count_effects(charge.operation_id) == 0
+
+    def held(self, gateway: Gateway) -> tuple[Charge, str]:
+        """Have money held, and return the charge with the provider's id of it."""
+        charge = a_charge(self.success_method, captures=False)
+        outcome = gateway.charge(charge, in_time())
+        assert outcome.kind is OutcomeKind.SUCCEEDED
+        assert (outcome.amount, outcome.currency) == (AMOUNT, "INR")
+        return charge, outcome.provider_id
+
+    def count_all(self, *requests: Send) -> int:
+        return sum(self.count_effects(one.operation_id) for one in requests)
+
+    def test_what_is_held_moves_no_money(self, gateway):
+        charge, _ = self.held(gateway)
+
+        assert self.count_effects(charge.operation_id) == 0
+        found = gateway.find(asking_for(charge), in_time())
+        assert (found.outcome.kind, found.besides) == (OutcomeKind.SUCCEEDED, ())
+
+    def test_a_part_of_what_is_held_is_taken_once(self, gateway):
+        charge, provider_id = self.held(gateway)
+        capture = a_capture(charge, amount=400, charge_provider_id=provider_id)
+
+        first = gateway.capture(capture, in_time())
+        second = gateway.capture(capture, in_time())
+
+        assert first.kind is second.kind is OutcomeKind.SUCCEEDED
+        assert (first.amount, first.currency) == (400, "INR")
+        assert second.provider_id == first.provider_id
+        assert self.count_all(charge, capture) == 1
+        assert gateway.find(asking_for(capture), in_time()).outcome == first
+
+    def test_what_was_taken_is_neither_taken_again_nor_let_go(self, gateway):
+        charge, provider_id = self.held(gateway)
+        capture = a_capture(charge, amount=400, charge_provider_id=provider_id)
+        gateway.capture(capture, in_time())
+        again = a_capture(charge, amount=400, charge_provider_id=provider_id)
+        void = a_void(charge, charge_provider_id=provider_id)
+
+        assert gateway.capture(again, in_time()).kind is OutcomeKind.DECLINED
+        assert gateway.void(void, in_time()).kind is OutcomeKind.DECLINED
+        assert self.count_all(charge, capture, again, void) == 1
+
+    def test_more_than_is_held_is_not_taken(self, gateway):
+        charge, provider_id = self.held(gateway)
+        capture = a_capture(charge, amount=AMOUNT + 1, charge_provider_id=provider_id)
+
+        assert gateway.capture(capture, in_time()).kind is OutcomeKind.DECLINED
+        assert self.count_all(charge, capture) == 0
+
+    def test_what_is_let_go_is_not_taken_any_more(self, gateway):
+        charge, provider_id = self.held(gateway)
+        void = a_void(charge, charge_provider_id=provider_id)
+        capture = a_capture(charge, charge_provider_id=provider_id)
+
+        first = gateway.void(void, in_time())
+        second = gateway.void(void, in_time())
+
+        assert first.kind is second.kind is OutcomeKind.SUCCEEDED
+        assert (first.amount, first.currency) == (AMOUNT, "INR")
+        assert gateway.find(asking_for(void), in_time()).outcome == first
+        assert gateway.capture(capture, in_time()).kind is OutcomeKind.DECLINED
+        assert self.count_all(charge, void, capture) == 0
+
+    def test_no_more_than_was_taken_is_given_back(self, gateway):
+        charge, provider_id = self.held(gateway)
+        gateway.capture(a_capture(charge, amount=400, charge_provider_id=provider_id), in_time())
+        refund = a_refund(charge, amount=401, charge_provider_id=provider_id)
+
+        assert gateway.refund(refund, in_time()).kind is OutcomeKind.DECLINED
+
+    def test_a_capture_that_was_never_asked_is_not_found(self, gateway):
+        charge, provider_id = self.held(gateway)
+        capture = a_capture(charge, charge_provider_id=provider_id)
+
+        assert isinstance(gateway.find(asking_for(capture), in_time()), NotFound)
+        assert self.count_all(charge, capture) == 0
 
 
 class GatewayContract(MoneyContract):

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from core.ids import uuid7
-from gateways.base import Charge, Deadline, Query, Refund
+from gateways.base import Capture, Charge, Deadline, Kind, Query, Refund, Send, Void
 
 AMOUNT = 1_000
 
@@ -40,13 +40,40 @@ def a_refund(charge: Charge, **given: Any) -> Refund:
     return Refund(**{**values, **given})
 
 
-def asking_for(request: Charge | Refund) -> Query:
+def a_capture(charge: Charge, **given: Any) -> Capture:
+    return Capture(**_done_to(charge, "capture", given))
+
+
+def a_void(charge: Charge, **given: Any) -> Void:
+    return Void(**_done_to(charge, "void", given))
+
+
+def _done_to(charge: Charge, kind: Kind, given: dict[str, Any]) -> dict[str, Any]:
+    operation_id = uuid7()
+    return {
+        "operation_id": operation_id,
+        "key": f"{kind}-{operation_id}",
+        "amount": charge.amount,
+        "currency": charge.currency,
+        "charge_operation_id": charge.operation_id,
+        "charge_provider_id": "",
+        **given,
+    }
+
+
+_KINDS: dict[type[Send], Kind] = {
+    Charge: "charge", Capture: "capture", Void: "void", Refund: "refund"
+}  # fmt: skip
+
+
+def asking_for(request: Send) -> Query:
     return Query(
         operation_id=request.operation_id,
-        kind="charge" if isinstance(request, Charge) else "refund",
+        kind=_KINDS[type(request)],
         key=request.key,
         amount=request.amount,
         currency=request.currency,
+        charge_operation_id=None if isinstance(request, Charge) else request.charge_operation_id,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateways.base import (
     Capabilities,
+    Capture,
     Charge,
     Deadline,
     Found,
@@ -15,7 +16,9 @@ from gateways.base import (
     Outcome,
     Query,
     Refund,
+    Send,
     SignatureInvalid,
+    Void,
 )
 
 SECRET = "sk-very-secret"
@@ -25,18 +28,30 @@ class Reciting:
     """A gateway that gives the answers it was made with, one for each request it gets."""
 
     def __init__(
-        self, *, answers: list[Any], keys: bool = True, find: bool = True, api_key: str = SECRET
+        self,
+        *,
+        answers: list[Any],
+        keys: bool = True,
+        find: bool = True,
+        captures: bool = True,
+        voids: bool = True,
+        api_key: str = SECRET,
     ) -> None:
         self.answers = answers
         self.api_key = api_key
-        self.requests: list[Charge | Refund | Query] = []
+        self.requests: list[Send | Query] = []
         self.sent_at: list[float] = []
         lifetime = timedelta(days=1) if keys else None
         self.capabilities = Capabilities(
-            keys=keys, key_lifetime=lifetime, find=find, webhooks=False
+            keys=keys,
+            key_lifetime=lifetime,
+            find=find,
+            webhooks=False,
+            captures=captures,
+            voids=voids,
         )
 
-    def _answer(self, request: Charge | Refund | Query) -> Any:
+    def _answer(self, request: Send | Query) -> Any:
         self.requests.append(request)
         self.sent_at.append(time.monotonic())
         answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
@@ -46,6 +61,14 @@ class Reciting:
 
     def charge(self, charge: Charge, deadline: Deadline) -> Outcome:
         answer: Outcome = self._answer(charge)
+        return answer
+
+    def capture(self, capture: Capture, deadline: Deadline) -> Outcome:
+        answer: Outcome = self._answer(capture)
+        return answer
+
+    def void(self, void: Void, deadline: Deadline) -> Outcome:
+        answer: Outcome = self._answer(void)
         return answer
 
     def refund(self, refund: Refund, deadline: Deadline) -> Outcome:

@@ -16,20 +16,27 @@ def rows(section: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `(tok_\w+)` \| (.+) \|$", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize(
-    ("section", "scripts"), [("Payments", tokens.CHARGES), ("Refunds", tokens.REFUNDS)]
-)
+SECTIONS = {
+    "Payments": tokens.CHARGES,
+    "Captures": tokens.CAPTURES,
+    "Cancellations": tokens.VOIDS,
+    "Refunds": tokens.REFUNDS,
+}
+ALL = {value: script for scripts in SECTIONS.values() for value, script in scripts.items()}
+
+
+@pytest.mark.parametrize(("section", "scripts"), SECTIONS.items())
 def test_the_page_lists_exactly_the_values_there_are(section, scripts):
     assert sorted(rows(section)) == sorted(scripts)
 
 
 def test_no_value_means_two_things():
-    assert tokens.CHARGES.keys().isdisjoint(tokens.REFUNDS)
+    assert len(ALL) == sum(map(len, SECTIONS.values()))
 
 
-@pytest.mark.parametrize(("value", "script"), [*tokens.CHARGES.items(), *tokens.REFUNDS.items()])
+@pytest.mark.parametrize(("value", "script"), ALL.items())
 def test_the_page_names_the_code_of_every_decline(value, script):
-    sentence = {**rows("Payments"), **rows("Refunds")}[value]
+    sentence = {name: said for section in SECTIONS for name, said in rows(section).items()}[value]
     code = script.due_code or script.code
     is_plain_decline = OutcomeKind.DECLINED in {script.status, script.due_status}
 
@@ -43,3 +50,4 @@ def test_the_waits_on_the_page_are_the_waits_of_the_mocks():
     assert f"{tokens.LATE_SECONDS:.0f} s later" in said["tok_late_success"]
     assert f"after {tokens.SLOW_SECONDS:.0f} s" in said["tok_slow"]
     assert f"for {tokens.HIDDEN_SECONDS:.0f} s" in said["tok_find_lags"]
+    assert f"after {tokens.HELD_SECONDS:.0f} s" in said["tok_authorization_expires"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from tests.kills.teller import FAILED, REFUNDED, SUCCESS, Teller
+from tests.kills.teller import CANCELED, FAILED, REFUNDED, SUCCESS, Teller
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,27 @@ def refunds(story: Teller) -> None:
         story.refund(payment, 300)
     story.until_refunded(payment, 600)
     story.refund(payment, None)
+
+
+@scenario()
+def captured(story: Teller) -> None:
+    """Money is held, and a part of it captured; the answer to another capture is lost."""
+    story.change(story.hold(ends=SUCCESS), "capture", amount=400)
+    story.change(story.hold("capture_drop_after+webhook_none", ends=SUCCESS), "capture")
+
+
+@scenario()
+def let_go(story: Teller) -> None:
+    """Money is held, and let go."""
+    story.change(story.hold(ends=CANCELED), "cancel")
+
+
+@scenario()
+def canceled(story: Teller) -> None:
+    """A payment that the provider has no time for is cancelled before it is sent."""
+    payment = story.pay("rate_limited_seconds:0", ends=CANCELED)
+    story.until_waiting(payment)
+    story.change(payment, "cancel")
 
 
 @scenario()

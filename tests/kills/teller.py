@@ -17,8 +17,11 @@ from tests.kills.place import Place
 from tests.outside.journal import Journal
 
 REACHED_SECONDS = 25
+# A refusal is kept under its key, and how a payment stands changes.
+ASKED_MAX = 60
 ADMIN_ADDRESS = "/admin/"
 SUCCESS, FAILED, REFUNDED = "SUCCESS", "FAILED", "REFUNDED"
+CANCELED = "CANCELED"
 
 # What is not over, and is nobody's but ours: a person may take an hour.
 UNSETTLED = """
@@ -62,13 +65,16 @@ class Teller:
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
         self.ends: dict[str, Collection[str]] = {}
 
-    def pay(self, faults: str = "success", *, key: str = "", ends: Any = SUCCESS) -> str:
+    def pay(
+        self, faults: str = "success", *, key: str = "", ends: Any = SUCCESS, **more: Any
+    ) -> str:
         """Create a payment, and say how it has to end; return its id."""
         body = {
             "amount": 1000,
             "currency": "INR",
             "gateway": "simulator",
             "payment_method": f"sim_{faults}",
+            **more,
         }
         key = key or f"pay-{len(self.asked)}"
         self.asked.append(("/api/payments/", key, body))
@@ -83,6 +89,24 @@ class Teller:
         body = {name: value for name, value in body.items() if value}
         self.asked.append((path, key, body))
         return self.merchants._insist(path, key, body)
+
+    def hold(self, faults: str = "success", *, ends: str) -> str:
+        """Create a payment whose money is held first."""
+        payment = self.pay(faults, ends=ends, capture_method="manual")
+        self.until_status(payment, "AUTHORIZED")
+        return payment
+
+    def change(self, payment: str, what: str, **asked: Any) -> None:
+        """Capture or cancel a payment, until that is accepted, or done."""
+        for number in range(ASKED_MAX):
+            key = f"{what}-{number}-{payment}"
+            if self.merchants._accepted(f"/api/payments/{payment}/{what}/", key, asked):
+                return
+            if self.status_of(payment) in self.ends[payment]:
+                return
+            time.sleep(0.2)
+        message = f"{what} was refused {ASKED_MAX} times"
+        raise AssertionError(message)
 
     def pay_all(self, keys: list[str]) -> None:
         """Create payments side by side."""

@@ -79,11 +79,20 @@ MOVED = [
         "provider-moved-what-ended-well",
         "at rest the provider moved money exactly for what we asked for and call succeeded",
         f"""
-        SELECT o.id, o.kind, o.state, e.reference FROM payments_operation o
+        WITH ours AS (
+            SELECT o.id, o.kind, o.gateway, o.unasked_id,
+                   CASE WHEN o.kind = 'charge' AND p.capture_method = 'manual' THEN EXISTS (
+                            SELECT 1 FROM payments_operation x WHERE x.payment_id = p.id
+                              AND x.kind = 'capture' AND x.state = 'succeeded')
+                        ELSE o.state = 'succeeded' END AS ended_well
+            FROM payments_operation o JOIN payments_payment p ON p.id = o.payment_id
+            WHERE o.kind IN ('charge', 'refund')
+        )
+        SELECT o.id, o.kind, o.ended_well, e.reference FROM ours o
         FULL JOIN (SELECT DISTINCT reference, replace(kind, 'capture', 'charge') AS kind
                    FROM sim_effect) AS e ON e.reference = o.id::text AND e.kind = o.kind
         WHERE o.gateway = '{GATEWAY}' AND o.unasked_id = ''
-              AND (o.state = 'succeeded') <> (e.reference IS NOT NULL)
+              AND o.ended_well <> (e.reference IS NOT NULL)
            OR o.id IS NULL AND e.reference ~ '^[0-9a-f]{{8}}-'
         """,
         quiescent=True,

@@ -6,7 +6,7 @@ from math import inf, nan
 import pytest
 
 from gateways.base import Found, NotSent, pending
-from payments import handlers
+from payments import pacing
 from payments.models import Attempt, Payment
 from tests.money import a_shop, charge_of, hurry, messages, reciting, run_due
 
@@ -45,7 +45,7 @@ def test_a_charge_that_is_pending_for_long_is_asked_about_again(settings, times)
     hurry()
     run_due()
 
-    longest = timedelta(seconds=handlers.WAITING_SECONDS_MAX * SPREAD)
+    longest = timedelta(seconds=pacing.WAITING_SECONDS_MAX * SPREAD)
     assert timedelta(0) < wait_of(payment) <= longest
     assert messages(charge_of(payment).id, "failures", "last_error") == [(0, "pending")]
 
@@ -59,8 +59,8 @@ def test_who_waits_for_a_webhook_is_asked_less_often_than_who_is_silent(settings
     hurry()
     run_due()
 
-    assert wait_of(payment) > timedelta(seconds=handlers.INQUIRY_SECONDS_MAX * SPREAD)
-    assert wait_of(payment) >= timedelta(seconds=handlers.WAITING_SECONDS_MAX * 0.8)
+    assert wait_of(payment) > timedelta(seconds=pacing.INQUIRY_SECONDS_MAX * SPREAD)
+    assert wait_of(payment) >= timedelta(seconds=pacing.WAITING_SECONDS_MAX * 0.8)
 
 
 @pytest.mark.parametrize("seconds", [365 * 24 * 3600.0, inf, -inf, nan, 1e300])
@@ -71,7 +71,7 @@ def test_a_provider_may_ask_for_patience_but_not_for_ever(settings, seconds):
 
     run_due()
 
-    assert wait_of(payment) <= timedelta(seconds=handlers.RETRY_SECONDS_MAX)
+    assert wait_of(payment) <= timedelta(seconds=pacing.RETRY_SECONDS_MAX)
     assert messages(charge_of(payment).id, "failures") == [(1,)]
 
 

@@ -223,9 +223,9 @@ def test_what_is_due_is_found_by_its_index(settings: Any) -> None:
     assert "operation_to_recheck" in plan
 
 
-def test_only_a_failed_operation_can_wait_for_a_look(owner: Any) -> None:
+def test_an_operation_that_is_open_does_not_wait_for_a_look(owner: Any) -> None:
     payment_id = plant_payment(owner)
 
-    with pytest.raises(CheckViolation, match="operation_rechecked_only_if_failed"):
+    with pytest.raises(CheckViolation, match="operation_rechecked_only_if_it_may_change"):
         plant_operation(owner, payment_id, recheck_at="2030-01-01")
     assert Operation.objects.count() == 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from payments.models import Operation, Payment, Refund
 from payments.representation import payment_dict, refund_dict, timestamp, to_json
 from payments.serializers import PaymentRead, RefundRead
-from payments.states import RefundStatus, Status
+from payments.states import CaptureMethod, RefundStatus, Status
 
 ROOT = Path(__file__).resolve().parents[2]
 texts = st.one_of(st.just(""), st.text(max_size=20))
@@ -28,6 +28,9 @@ payments = st.builds(
     amount=amounts,
     currency=st.sampled_from(["INR", "JPY", "KWD"]),
     gateway=st.just("mock"),
+    capture_method=st.sampled_from(list(CaptureMethod)),
+    next_action_url=texts,
+    amount_captured=amounts,
     amount_refunded=amounts,
     failure_code=texts,
     failure_message=texts,

@@ -177,7 +177,7 @@ def test_the_version_of_a_refund_counts_its_status(owner):
 
 
 NEW_OPERATIONS = {
-    "an unknown kind": ({"kind": "void"}, "operation_kind_known"),
+    "an unknown kind": ({"kind": "payout"}, "operation_kind_known"),
     "an unknown state": ({"state": "lost", "settled_at": "2026-01-01"}, "operation_state_known"),
     "no amount": ({"amount": 0}, "operation_amount_in_bounds"),
     "a refund without its refund": ({"kind": "refund"}, "operation_refund_iff_refund"),

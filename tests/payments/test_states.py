@@ -82,4 +82,5 @@ def test_every_status_but_the_first_can_be_reached_and_is_left_as_the_design_say
 
     assert reached == set(Status) - {Status.CREATED}
     assert {before for before, afters in MOVES.items() if not afters} == {Status.REFUNDED}
-    assert MOVES[Status.FAILED] == {Status.SUCCESS}
+    ended = {before for before, afters in MOVES.items() if Status.SUCCESS in afters}
+    assert ended >= {Status.FAILED, Status.CANCELED, Status.EXPIRED}
