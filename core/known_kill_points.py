@@ -40,7 +40,10 @@ POINTS: dict[str, Point] = {
     "web.after_close": Point("an unsent charge is closed", "its message's end", _RETRY),
     "web.after_withdrawal": Point("its message's end", "the stored answer", _RETRY),
     "web.refund_uncommitted": Point("the stored answer", "COMMIT", _RETRY),
-    "web.after_refund_commit": Point("COMMIT of a change", "the hint", f"{_REPLAY}; {_POLL}"),
+    "web.after_refund_commit": Point("COMMIT of a refund", "the hint", f"{_REPLAY}; {_POLL}"),
+    "web.after_hold_commit": Point(
+        "COMMIT of a capture or cancellation", "the hint", f"{_REPLAY}; {_POLL}"
+    ),
     "web.before_answer": Point("the hint", "the answer to what was asked", _REPLAY),
     "ingress.after_verify": Point("the signature", "the event's row", _AGAIN),
     "ingress.after_event": Point("the event's row", "its message", _AGAIN),

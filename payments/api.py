@@ -188,7 +188,7 @@ def _changed(
     claim = idempotency.claim(request, principal_of(request), request.data)
     with transaction():
         response = idempotency.once(claim, under_lock, current("request_id"))
-    reached("web.after_refund_commit")
+    reached("web.after_hold_commit")
     if any(work):
         wake(work[0])
     reached("web.before_answer")

@@ -46,8 +46,6 @@ OF_HOLDS = {
                 "payments-first-send-is-remembered",
                 "payments-unasked-was-told",
                 "payments-unasked-is-never-sent",
-                "payments-success-has-its-fact",
-                "payments-at-rest-surplus-is-booked",
             ),
         )
     ],

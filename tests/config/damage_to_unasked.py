@@ -2,7 +2,7 @@
 
 from tests.config.planting import Damage, copy, first
 
-UNASKED = first("payments_operation", "unasked_id <> ''")
+UNASKED = first("payments_operation", "unasked_id <> '' AND kind = 'refund'")
 OURS = first(
     "payments_operation",
     f"""

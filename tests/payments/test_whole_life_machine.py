@@ -22,7 +22,7 @@ from tests.payments.oracle import Oracle, Truth, body_of
 from tests.payments.promises import broken
 
 pytestmark = pytest.mark.usefixtures("committed_db")
-NAME = "oracle"
+NAME = "mock"  # requests name a gateway that there was at the start
 ROUNDS = 8
 WHICH = st.integers(0, 7)
 LOSSES = st.lists(st.sampled_from(["before", "after", "unsent", ""]), min_size=1, max_size=4)

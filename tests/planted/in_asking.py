@@ -28,10 +28,8 @@ MISTAKES = (
             Edit(_ASKING, "from uuid import UUID\n", "from uuid import UUID, uuid4\n"),
             Edit(
                 _ASKING,
-                """    key = provider_key(operation.id, operation.gateway)
-    if operation.kind""",
-                """    key = uuid4().hex
-    if operation.kind""",
+                '"key": provider_key(operation.id, operation.gateway),',
+                '"key": uuid4().hex,',
             ),
         ),
     ),

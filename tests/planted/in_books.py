@@ -74,8 +74,8 @@ MISTAKES = (
         (
             Edit(
                 "payments/placing.py",
-                "return bool(provider_id) and provider_id in self._known[refund.id].provider_ids",
-                "return False",
+                "bool(provider_id) and provider_id in self._known[operation.id].provider_ids",
+                "False",
             ),
             Edit("payments/unasked.py", "        unasked_id=notice.provider_id,\n", ""),
         ),

@@ -25,7 +25,7 @@ def test_a_charge_says_whose_request_took_it(provider):
 
 
 def test_it_runs_out_by_the_providers_clock_and_is_told(provider):
-    charge = authorized(provider)
+    charge = authorized(provider, "runs out")
 
     provider.control("clock", advance_seconds=7 * DAY - 60)
     assert of(provider, charge)["status"] == "authorized"
@@ -35,7 +35,7 @@ def test_it_runs_out_by_the_providers_clock_and_is_told(provider):
     assert (shown["status"], shown["void_reference"]) == ("expired", "expired")
     again = provider.post(f"/v1/charges/{charge['id']}/capture", {})
     assert (again.status_code, again.json()["error"]["code"]) == (409, "not_authorized")
-    assert provider.effects("held") == []
+    assert provider.effects("runs out") == []
 
 
 def test_what_was_taken_does_not_run_out(provider):
