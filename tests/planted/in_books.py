@@ -32,7 +32,7 @@ MISTAKES = (
     Mistake(
         "highest-id-as-mark",
         "The roll-up goes up to the highest transaction id that it sees.",
-        "pytest tests/ledger/test_rollup.py",
+        "tests.kills --only slow_commit/:",
         (
             Edit(
                 "ledger/rollup.py",
@@ -43,9 +43,15 @@ MISTAKES = (
     ),
     Mistake(
         "booked-before-whatever-it-was",
-        "A reference that was booked before is taken for the same booking, unseen.",
-        "pytest tests/ledger/test_books.py",
+        "A reference that was booked before is taken for the same booking, unseen; and the refunds"
+        " of a payment share one.",
+        "tests.kills --only refunds/:",
         (
+            Edit(
+                "payments/bookkeeping.py",
+                "return _posting(REFUND_ASKED, refund.id, payment, [leg])",
+                "return _posting(REFUND_ASKED, payment.id, payment, [leg])",
+            ),
             Edit(
                 "ledger/books.py",
                 "if header != asked or _booked_legs(posting.id) != _asked_legs(posting):",
@@ -70,7 +76,7 @@ MISTAKES = (
     Mistake(
         "dashboard-refund-twice",
         "A refund made at the provider's page is a new one each time that it is told.",
-        "pytest tests/payments/test_unasked.py",
+        "tests.kills --only refunded_by_hand/:",
         (
             Edit(
                 "payments/placing.py",

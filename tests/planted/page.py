@@ -21,9 +21,15 @@ ARGS=--sound` runs the same commands on the code as it is, where they have to fi
 
 Some mistakes can be seen in no end state, since the fold, the compare-and-set and the unique keys
 make up for them. They are found by the sensors: `--calm` tells a story in which nobody dies, and
-then no delivery may have been stale, no write fenced, and nothing settled started again; and a
-worker that was frozen (`:stop`) has to find itself fenced, or its job stale. Where only a test
-finds a mistake, it is named.
+then no delivery may have been stale, no write fenced, and nothing settled started again; a worker
+that was frozen (`:stop`) has to find itself fenced, or its job stale; and one that wakes up while
+another holds its message (`:wake`) has to find itself fenced.
+
+`booked-before-whatever-it-was` is two mistakes at once. Nothing from outside can ask for other legs
+under a reference that was booked: an operation is settled once, under its payment's lock, and what
+is booked for it follows from its own row. So it is planted with one that the comparison of legs
+stands against, refunds of a payment that share a reference. With that one alone, the second refund
+is refused, and no money moves; with both, it moves and is not booked.
 """
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.kill_points import parse
 from core.known_kill_points import POINTS
+from tests.kills.case import Case
 from tests.kills.scenarios import SCENARIOS
 from tests.planted import page
 from tests.planted.catalogue import MISTAKES
@@ -35,7 +35,7 @@ def test_what_finds_a_mistake_exists(mistake):
     if program == "tests.kills":
         story, _, case = rest[1].partition("/")
         assert story in SCENARIOS
-        assert case == ":" or parse(case)[0].name in POINTS
+        assert case == ":" or Case.parse(rest[1]).point in POINTS
     elif program == "pytest":
         assert (ROOT / rest[0]).is_file()
     else:
