@@ -131,12 +131,7 @@ def _live_through(place: Place, case: Case, result: Result, *, whole: bool) -> N
         try:
             teller = Teller(place, journal)
             SCENARIOS[case.scenario].tell(teller)
-            if case.action == WAKE and case.point:
-                _wake_in_between(place)
-            teller.until_settled()
-            if case.action != WAKE and place.frozen():
-                _wake(place, case)
-                teller.until_settled()
+            _wait_for_all(place, case, teller)
             teller.look_into_reviews()
             teller.ask_again()
             teller.until_settled()
@@ -148,6 +143,16 @@ def _live_through(place: Place, case: Case, result: Result, *, whole: bool) -> N
         finally:
             tender.stop()
         _check(place, teller, tender)
+
+
+def _wait_for_all(place: Place, case: Case, teller: Teller) -> None:
+    """Wait until all is settled, by those who froze as well."""
+    if case.action == WAKE and case.point:
+        _wake_in_between(place)
+    teller.until_settled()
+    if case.action != WAKE and place.frozen():
+        _wake(place, case)
+        teller.until_settled()
 
 
 def _wake(place: Place, case: Case) -> None:

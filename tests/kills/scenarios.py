@@ -7,10 +7,18 @@ something to do, and can die at that.
 
 import redis
 
+from core.known_kill_points import POINTS
 from tests.kills.registry import SCENARIOS, Scenario, scenario
 from tests.kills.teller import FAILED, REFUNDED, SUCCESS, Teller
 
 __all__ = ["SCENARIOS", "Scenario", "waking_scenarios"]
+
+_INGRESS = tuple(point for point in POINTS if point.startswith("ingress."))
+# Where facts come in and are folded.
+_FACTS = (
+    *_INGRESS,
+    *(point for point in POINTS if point.startswith(("worker.", "changes.", "fold."))),
+)
 
 
 @scenario()
@@ -54,10 +62,6 @@ def webhooks_in_disorder(story: Teller) -> None:
         story.pay(f"webhook_{how}")
 
 
-_INGRESS = tuple(f"ingress.{at}" for at in
-                 ("after_verify", "after_event", "uncommitted", "after_commit", "before_answer"))  # fmt: skip
-
-
 @scenario(points=_INGRESS)
 def webhook_replayed(story: Teller) -> None:
     """Somebody recorded a webhook, and sends it again under other headers that nobody signed."""
@@ -85,7 +89,7 @@ def refund_answer_lost(story: Teller) -> None:
     story.refund(payment, 400, "sim_drop_after+webhook_none")
 
 
-@scenario()
+@scenario(points=_FACTS)
 def refunded_by_hand(story: Teller) -> None:
     """A refund is made at the provider's page, and told twice; a look-up shows it, too."""
     payment = story.pay()
@@ -110,7 +114,7 @@ def answer_lost(story: Teller) -> None:
     story.pay("drop_after:9+webhook_none")
 
 
-@scenario()
+@scenario(points=_FACTS)
 def old_no(story: Teller) -> None:
     """A webhook says failed, of an earlier try, while nobody has heard of the last one."""
     payment = story.pay("drop_after:5+find_dropped:0+webhook_none")

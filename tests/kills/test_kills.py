@@ -17,8 +17,8 @@ from tests.kills.running import places
 from tests.kills.scenarios import SCENARIOS, Scenario
 from tests.servers import DATABASES, ROOT
 
-# Every point once, killed and, where a worker can freeze, frozen.
-SAMPLE = 110
+# Every point once, killed and, where a worker can freeze, frozen and woken up in each way.
+SAMPLE = 116
 SEED = 7
 
 

@@ -25,7 +25,10 @@ then no delivery may have been stale, no write fenced, and nothing settled start
 that was frozen (`:stop`) has to find itself fenced, or its job stale; and one that wakes up while
 another holds its message (`:wake`) has to find itself fenced.
 
-`booked-before-whatever-it-was` is two mistakes at once. Nothing from outside can ask for other legs
+Two of them are two mistakes at once, since one guard stands behind another. The trigger of
+`ledger_rollup` refuses a mark above an open transaction, so `highest-id-as-mark` alone would only
+make balances slower; it is planted with the trigger's bound left out as well. And as for
+`booked-before-whatever-it-was`, nothing from outside can ask for other legs
 under a reference that was booked: an operation is settled once, under its payment's lock, and what
 is booked for it follows from its own row. So it is planted with one that the comparison of legs
 stands against, refunds of a payment that share a reference. With that one alone, the second refund
