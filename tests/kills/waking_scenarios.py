@@ -29,7 +29,7 @@ def overtaken(story: Teller) -> None:
 
 @scenario(points=_ANSWERED, actions=(WAKE,), keyless=True)
 def only_witness(story: Teller) -> None:
-    """As before, and nobody but the frozen worker can know: no key, no webhook, no look-up."""
+    """One that wakes up in between alone knows the end: no key, no webhook, no look-up."""
     story.pay("find_dropped:0+webhook_none")
 
 
