@@ -117,12 +117,13 @@ def answer_lost(story: Teller) -> None:
 @scenario(points=_FACTS)
 def old_no(story: Teller) -> None:
     """A webhook says failed, of an earlier try, while nobody has heard of the last one."""
-    payment = story.pay("drop_after:5+find_dropped:0+webhook_none")
+    payment = story.pay("drop_after:0+find_dropped:0+webhook_none")
     story.until_waiting(payment)
-    made = "SELECT id FROM sim_charge WHERE reference = :reference"
-    ((charge,),) = story.ask_provider(made, reference=story.charge_of(payment))
+    reference, made = story.charge_of(payment), "SELECT id FROM sim_charge WHERE reference = :of"
+    ((charge,),) = story.ask_provider(made, of=reference)
     story.control("webhook", object=charge, status="failed")
     story.until("the webhook", "SELECT 1 FROM webhooks_providerevent WHERE applied_at IS NOT NULL")
+    story.control("faults", reference=reference, faults="webhook_none")
 
 
 @scenario()
