@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests.kills.place import Place, Stuck
+from tests.kills.registry import STOP, WAKE
 from tests.kills.scenarios import SCENARIOS
 from tests.kills.teller import Teller
 from tests.kills.tending import Tender
@@ -34,6 +35,9 @@ TAKEN_OVER = frozenset(
 # A zombie may have to find out first that its connection is gone.
 WAKING_SECONDS = 10.0
 IDLING_SECONDS = 0.5
+# Where a worker that took a message over has written down what it is about to ask.
+HOLDING = "worker.after_intent"
+HELD_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -85,8 +89,7 @@ def run(place: Place, case: Case, seed: int) -> Result:
     """Tell the story, with a death in it, and look whether everything holds afterwards."""
     began, result = time.monotonic(), Result(case)
     scenario = SCENARIOS[case.scenario]
-    armed = [f"{case.point}:{case.nth}:{case.action}"] if case.point else []
-    kill_point = ",".join([*filter(None, [scenario.armed]), *armed])
+    kill_point = ",".join([*filter(None, [scenario.armed]), *_arms(case)])
     chance = random.Random(f"{seed}/{case}")
     try:
         place.renew(kill_point=kill_point, seed=chance.random(), **scenario.options)
@@ -104,8 +107,18 @@ def run(place: Place, case: Case, seed: int) -> Result:
     return result
 
 
+def _arms(case: Case) -> list[str]:
+    """Say who is to die or freeze; whoever takes over from one that is to be woken freezes, too."""
+    if not case.point:
+        return []
+    if case.action != WAKE:
+        return [f"{case.point}:{case.nth}:{case.action}"]
+    # The first that gets so far is the one that froze.
+    return [f"{case.point}:{case.nth}:{STOP}", f"{HOLDING}:{case.nth + 1}:{STOP}"]
+
+
 def _happened(place: Place, case: Case) -> bool:
-    wanted = [case.point, str(case.nth), case.action]
+    wanted = [case.point, str(case.nth), STOP if case.action == WAKE else case.action]
     return any(hit[:3] == wanted for hit in place.trace())
 
 
@@ -118,10 +131,7 @@ def _live_through(place: Place, case: Case, result: Result, *, whole: bool) -> N
         try:
             teller = Teller(place, journal)
             SCENARIOS[case.scenario].tell(teller)
-            teller.until_settled()
-            if tender.stopped:
-                _wake(place, case, tender)
-                teller.until_settled()
+            _wait_for_all(place, case, teller)
             teller.look_into_reviews()
             teller.ask_again()
             teller.until_settled()
@@ -135,19 +145,48 @@ def _live_through(place: Place, case: Case, result: Result, *, whole: bool) -> N
         _check(place, teller, tender)
 
 
-def _wake(place: Place, case: Case, tender: Tender) -> None:
+def _wait_for_all(place: Place, case: Case, teller: Teller) -> None:
+    """Wait until all is settled, by those who froze as well."""
+    if case.action == WAKE and case.point:
+        _wake_in_between(place)
+    teller.until_settled()
+    if case.action != WAKE and place.frozen():
+        _wake(place, case)
+        teller.until_settled()
+
+
+def _wake(place: Place, case: Case) -> None:
     """Let the frozen worker go on, now that another has finished, and see what it finds."""
     before = place.counted(FENCES, STALE)
-    tender.thaw()
-    is_fenced = case.point in TAKEN_OVER
-    deadline = time.monotonic() + (WAKING_SECONDS if is_fenced else IDLING_SECONDS)
-    while time.monotonic() < deadline:
-        if is_fenced and place.counted(FENCES, STALE) > before:
-            return
-        time.sleep(0.05)
-    if is_fenced:
+    place.thaw(place.frozen())
+    if case.point not in TAKEN_OVER:
+        time.sleep(IDLING_SECONDS)
+    elif not _is_noticed(place, before, FENCES, STALE):
         message = "the frozen worker woke up, and was neither fenced nor stale"
         raise Violated(message)
+
+
+def _wake_in_between(place: Place) -> None:
+    """Let the frozen worker go on while another one has only begun with its message."""
+    place.until("another to hold its message", lambda: len(place.frozen()) > 1, HELD_SECONDS)
+    late, holder = place.frozen()
+    before = place.counted(FENCES)
+    place.thaw([late])
+    is_fenced = _is_noticed(place, before, FENCES)
+    place.thaw([holder])
+    if not is_fenced:
+        message = "the frozen worker woke up while another held its message, and was not fenced"
+        raise Violated(message)
+
+
+def _is_noticed(place: Place, before: float, *sensors: str) -> bool:
+    """Wait until a worker that woke up finds out; tell whether it does."""
+    deadline = time.monotonic() + WAKING_SECONDS
+    while time.monotonic() < deadline:
+        if place.counted(*sensors) > before:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _read_sensors(place: Place, case: Case, result: Result) -> None:

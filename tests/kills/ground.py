@@ -17,6 +17,8 @@ from tests import servers
 PLACES_MAX = 16
 CONTROL_TOKEN = "a token of the kill matrix"
 API_KEY = "a key of the kill matrix"
+WEBHOOK_SECRET = "a secret of the kill matrix"
+WEBHOOK_ADDRESS = "/api/webhooks/simulator/"
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "config.settings",
     "ENV_FILE": "",

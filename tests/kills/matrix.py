@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from core.kill_points import parse
 from core.known_kill_points import POINTS
 from tests.kills.case import Case
+from tests.kills.registry import KILL
 from tests.kills.scenarios import SCENARIOS
 
 HITS_MAX = 3
@@ -23,9 +24,11 @@ def planned(reached: Mapping[str, Counter[str]]) -> list[Case]:
         for point in scenario.points or POINTS:
             times = min(counts[point], HITS_MAX)
             mine = [nth for nth in range(1, times + 1) if (point, nth) not in own]
-            cases += [Case(name, point, nth) for nth in mine]
+            if KILL in scenario.actions:
+                cases += [Case(name, point, nth) for nth in mine]
             if mine and point.startswith(ZOMBIES):
-                cases.append(Case(name, point, mine[0], "stop"))
+                freezes = [action for action in scenario.actions if action != KILL]
+                cases += [Case(name, point, mine[0], action) for action in freezes]
     return cases
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.known_kill_points import POINTS
 from tests.kills.case import BROKEN, HELD, UNREACHED
+from tests.kills.registry import KILL, STOP, WAKE
 from tests.kills.scenarios import SCENARIOS
 
 PAGE, JSON = "kill-matrix.md", "kill-matrix.json"
@@ -20,7 +21,8 @@ with the [simulator](simulator.md) as the provider. In each case one process die
 [kill point](exactly-once.md#kill-points), the first, second or third time that it gets there, and
 is started again; the story goes on. In a *frozen* case a worker stops there (SIGSTOP) until another
 one has done its work, and then goes on. Where its start was taken over meanwhile, it has to find
-itself fenced, or its job stale.
+itself fenced, or its job stale. Some wake up earlier, while whoever took the message over has only
+begun with it and is frozen, too: those have to find themselves fenced.
 
 When nothing is left to do, every invariant of `manage.py verify --quiescent` is asked, and every
 claim of `tests/outside`, which sets the provider's books and the merchants' journal against ours;
@@ -53,7 +55,7 @@ def page(data: Mapping[str, Any]) -> str:
     """Return the page."""
     cases: Sequence[Mapping[str, Any]] = data["cases"]
     outcomes = Counter(case["outcome"] for case in cases)
-    frozen = [case for case in cases if _action(case) == "stop" and case["outcome"] == HELD]
+    frozen = [case for case in cases if _action(case) != KILL and case["outcome"] == HELD]
     fenced = sum(case["fences"] > 0 for case in frozen)
     stale = sum(case["stale"] > 0 and not case["fences"] for case in frozen)
     run = (
@@ -102,7 +104,7 @@ def _by_point(cases: Sequence[Mapping[str, Any]], unreached: Sequence[str]) -> l
         "|---|---|---|---|",
     ]
     for point in POINTS:
-        killed, frozen = held[point, "kill"], held[point, "stop"]
+        killed, frozen = held[point, KILL], held[point, STOP] + held[point, WAKE]
         what = "no story" if point in unreached else str(len(stories[point]))
         rows.append(f"| `{point}` | {what} | {_share(killed)} | {_share(frozen)} |")
     return rows

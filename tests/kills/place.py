@@ -7,17 +7,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
+import psutil
 import psycopg2
 import redis
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.stack.ports import LOOPBACK, free_port
-from tests.kills.ground import API_KEY, ENVIRONMENT, Ground
+from tests.kills.ground import API_KEY, ENVIRONMENT, WEBHOOK_ADDRESS, WEBHOOK_SECRET, Ground
 from tests.servers import ROOT
 
 LEASES = {
@@ -78,8 +79,8 @@ class Place:
             "KILL_POINT_HITS": str(self.hits),
             "SIMULATOR_URL": self.simulator_url,
             "SIMULATOR_API_KEY": API_KEY,
-            "SIMULATOR_WEBHOOK_SECRET": "a secret of the kill matrix",
-            "SIMULATOR_WEBHOOK_URL": f"http://{LOOPBACK}:{self.port}/api/webhooks/simulator/",
+            "SIMULATOR_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "SIMULATOR_WEBHOOK_URL": self.url(WEBHOOK_ADDRESS),
         }
         with (self.folder / "nursery.log").open("ab") as log:
             process = subprocess.Popen(
@@ -219,6 +220,16 @@ class Place:
     def trace(self) -> list[list[str]]:
         """Return the points that were reached: name, time, action, process."""
         return [line.split() for line in self.hits.read_text().splitlines()]
+
+    def frozen(self) -> list[int]:
+        """Return who was told to freeze, in that order."""
+        return [int(pid) for *_, action, pid in self.trace() if action == "stop"]
+
+    def thaw(self, pids: Iterable[int]) -> None:
+        """Let these processes go on."""
+        for pid in pids:
+            with suppress(psutil.Error):
+                psutil.Process(pid).resume()
 
     def log(self, name: str) -> str:
         """Return the end of a process's log."""

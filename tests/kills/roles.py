@@ -26,7 +26,7 @@ from config.management.commands import dispatch, migrate
 from config.wsgi import application
 from core.db import OPERATOR, acting_as
 from core.management.commands import seed_demo
-from dispatcher import housekeeping, tasks
+from dispatcher import housekeeping, rolling, tasks
 from simulator import __main__ as simulator
 from simulator.options import Options
 from tests.kills.ground import CONTROL_TOKEN
@@ -76,6 +76,7 @@ def dispatcher(given: Given) -> None:
     """Dispatch, and look for what is due rarely as often as a short story needs."""
     housekeeping.RECHECK_SCAN_SECONDS = given.get("recheck_scan_seconds", 60.0)
     housekeeping.PRUNE_EVERY_SECONDS = given.get("prune_every_seconds", 60.0)
+    rolling.EVERY_SECONDS = given.get("rollup_every_seconds", rolling.EVERY_SECONDS)
     call_command("dispatch")
 
 
@@ -138,6 +139,13 @@ def _be_owner() -> None:
         connections.settings[alias].update(owner)
 
 
+def _have_patience(seconds: int) -> None:
+    """Have the server end nobody's transaction who froze in it for so long."""
+    limit = f"-c idle_in_transaction_session_timeout={seconds}s"
+    for alias in connections.settings:
+        connections.settings[alias].setdefault("OPTIONS", {})["options"] = limit
+
+
 ROLES: dict[str, Callable[[Given], None]] = {
     "web": web,
     "dispatcher": dispatcher,
@@ -154,5 +162,7 @@ def become(given: Given) -> None:
     options["keys"] = not given.get("keyless")
     for name, seconds in given.get("seconds", {}).items():
         setattr(settings, name, timedelta(seconds=seconds))
+    if seconds := given.get("idle_seconds"):
+        _have_patience(seconds)
     with suppress(SystemExit):
         ROLES[given["role"]](given)

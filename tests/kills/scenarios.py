@@ -5,46 +5,20 @@ dies meanwhile. ``armed`` is a death that belongs to the story itself, so that w
 something to do, and can die at that.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 import redis
 
+from core.known_kill_points import POINTS
+from tests.kills.registry import SCENARIOS, Scenario, scenario
 from tests.kills.teller import CANCELED, FAILED, REFUNDED, SUCCESS, Teller
 
+__all__ = ["SCENARIOS", "Scenario", "waking_scenarios"]
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A story, and what all processes are told at their start."""
-
-    name: str
-    tell: Callable[[Teller], None]
-    armed: str = ""
-    # It is told for these points alone; without any, for all.
-    points: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def about(self) -> str:
-        """Return what it is about, in a sentence."""
-        return " ".join((self.tell.__doc__ or "").split())
-
-
-SCENARIOS: dict[str, Scenario] = {}
-Story = Callable[[Teller], None]
-
-
-def scenario(
-    armed: str = "", points: tuple[str, ...] = (), **options: Any
-) -> Callable[[Story], Story]:
-    """Add a story to the matrix under its function's name."""
-
-    def add(tell: Story) -> Story:
-        SCENARIOS[tell.__name__] = Scenario(tell.__name__, tell, armed, points, options)
-        return tell
-
-    return add
+_INGRESS = tuple(point for point in POINTS if point.startswith("ingress."))
+# Where facts come in and are folded.
+_FACTS = (
+    *_INGRESS,
+    *(point for point in POINTS if point.startswith(("worker.", "changes.", "fold."))),
+)
 
 
 @scenario()
@@ -88,14 +62,22 @@ def webhooks_in_disorder(story: Teller) -> None:
         story.pay(f"webhook_{how}")
 
 
+@scenario(points=_INGRESS)
+def webhook_replayed(story: Teller) -> None:
+    """Somebody recorded a webhook, and sends it again under other headers that nobody signed."""
+    story.until_status(story.pay(), SUCCESS)
+    for number in range(2):
+        story.replay_webhook({"X-Request-Id": f"replay-{number}"})
+
+
 @scenario()
 def refunds(story: Teller) -> None:
     """Two refunds of a part, and one of the rest."""
     payment = story.pay(ends=REFUNDED)
     story.until_status(payment, SUCCESS)
-    for _ in range(2):
-        story.refund(payment, 300)
-    story.until_refunded(payment, 600)
+    for amount in (300, 250):
+        story.refund(payment, amount)
+    story.until_refunded(payment, 550)
     story.refund(payment, None)
 
 
@@ -128,6 +110,18 @@ def refund_answer_lost(story: Teller) -> None:
     story.refund(payment, 400, "sim_drop_after+webhook_none")
 
 
+@scenario(points=_FACTS)
+def refunded_by_hand(story: Teller) -> None:
+    """A refund is made at the provider's page, and told twice; a look-up shows it, too."""
+    payment = story.pay()
+    story.until_status(payment, SUCCESS)
+    made = story.control("refund", reference=story.charge_of(payment), amount=300)
+    story.until_refunded(payment, 300)
+    story.control("webhook", object=made["id"])
+    # Only the list has it, and so shows the other one as well.
+    story.refund(payment, 200, "sim_error_stored+find_lags+webhook_none")
+
+
 @scenario()
 def same_key(story: Teller) -> None:
     """One key is sent three times, and at once by several."""
@@ -139,6 +133,18 @@ def same_key(story: Teller) -> None:
 def answer_lost(story: Teller) -> None:
     """The provider captures, drops the connection, and sends no webhook."""
     story.pay("drop_after:9+webhook_none")
+
+
+@scenario(points=_FACTS)
+def old_no(story: Teller) -> None:
+    """A webhook says failed, of an earlier try, while nobody has heard of the last one."""
+    payment = story.pay("drop_after:0+find_dropped:0+webhook_none")
+    story.until_waiting(payment)
+    reference, made = story.charge_of(payment), "SELECT id FROM sim_charge WHERE reference = :of"
+    ((charge,),) = story.ask_provider(made, of=reference)
+    story.control("webhook", object=charge, status="failed")
+    story.until("the webhook", "SELECT 1 FROM webhooks_providerevent WHERE applied_at IS NOT NULL")
+    story.control("faults", reference=reference, faults="webhook_none")
 
 
 @scenario()
@@ -263,3 +269,7 @@ def pruned(story: Teller) -> None:
     """Messages that are done are deleted."""
     story.until_status(story.pay("success+webhook_none"), SUCCESS)
     story.until_pruned()
+
+
+# The others come after these, as the page has them.
+from tests.kills import waking_scenarios  # noqa: E402

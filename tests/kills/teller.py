@@ -3,16 +3,17 @@
 import re
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from html import unescape
 from typing import Any
 
 import requests
 
+from simulator import postman
 from tests.crash.merchants import Merchants
-from tests.kills.ground import API_KEY, CONTROL_TOKEN
+from tests.kills.ground import API_KEY, CONTROL_TOKEN, WEBHOOK_ADDRESS, WEBHOOK_SECRET
 from tests.kills.place import Place
 from tests.outside.journal import Journal
 
@@ -166,8 +167,8 @@ class Teller:
         with closing(sqlite3.connect(self.place.simulator_db, timeout=10)) as db:
             return db.execute(sql, params).fetchall()
 
-    def control(self, command: str, **content: Any) -> None:
-        """Give the provider a command."""
+    def control(self, command: str, **content: Any) -> dict[str, Any]:
+        """Give the provider a command; return its answer."""
         answer = requests.post(
             f"{self.place.simulator_url}/control/{command}",
             json=content,
@@ -175,6 +176,37 @@ class Teller:
             timeout=5,
         )
         assert answer.ok, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def charge_of(self, payment: str) -> str:
+        """Return the reference by which the provider knows a payment's charge."""
+        sql = "SELECT id::text FROM payments_operation WHERE payment_id = %s AND kind = 'charge'"
+        return str(self.place.value(sql, payment))
+
+    def replay_webhook(self, unsigned: Mapping[str, str]) -> None:
+        """Send the first webhook that was delivered again, as it was signed, until it is taken."""
+        delivered = "SELECT body FROM sim_letter WHERE delivered_at IS NOT NULL ORDER BY seq"
+        found = self.place.until("a webhook", lambda: self.ask_provider(delivered), REACHED_SECONDS)
+        body = str(found[0][0]).encode()
+        headers = {"Content-Type": "application/json", **unsigned}
+        headers[postman.HEADER] = postman.signed(WEBHOOK_SECRET, body, time.time())
+        address = self.place.url(WEBHOOK_ADDRESS)
+
+        def is_taken() -> bool:
+            with suppress(requests.RequestException):
+                return requests.post(address, data=body, headers=headers, timeout=5).ok
+            return False
+
+        self.place.until("the webhook to be taken", is_taken, REACHED_SECONDS)
+
+    def until_frozen(self) -> None:
+        """Wait until somebody froze."""
+        self.place.until("somebody to freeze", self.place.frozen, REACHED_SECONDS)
+
+    def thaw(self) -> None:
+        """Let everybody go on who froze."""
+        self.place.thaw(self.place.frozen())
 
     def charge_of_a_stranger(self, payment_method: str) -> None:
         """Have the provider charge for somebody else, and tell us of it."""

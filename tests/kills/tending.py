@@ -2,10 +2,7 @@
 
 import threading
 import time
-from contextlib import suppress
 from typing import Any
-
-import psutil
 
 from tests.kills.place import NEEDED, Place
 from tests.outside.journal import Journal
@@ -21,7 +18,6 @@ class Tender(threading.Thread):
         self._place, self._journal, self._whole = place, journal, whole
         self._stopping = threading.Event()
         self._known = 0
-        self.stopped: list[int] = []
         self.unexpected: list[str] = []
         self.trouble: Exception | None = None
 
@@ -42,9 +38,7 @@ class Tender(threading.Thread):
     def _read_trace(self) -> None:
         trace = self._place.trace()
         for _, _, action, pid in trace[self._known :]:
-            if action == "stop":
-                self.stopped.append(int(pid))
-            elif action == "kill" and self._whole and int(pid) not in self._place.running.values():
+            if action == "kill" and self._whole and int(pid) not in self._place.running.values():
                 self._kill_worker(int(pid))
         self._known = len(trace)
 
@@ -70,9 +64,3 @@ class Tender(threading.Thread):
 
     def _was_told(self, pid: int) -> bool:
         return any(action == "kill" and int(who) == pid for *_, action, who in self._place.trace())
-
-    def thaw(self) -> None:
-        """Let everybody go on who froze."""
-        for pid in self.stopped:
-            with suppress(psutil.Error):
-                psutil.Process(pid).resume()

@@ -17,8 +17,8 @@ from tests.kills.running import places
 from tests.kills.scenarios import SCENARIOS, Scenario
 from tests.servers import DATABASES, ROOT
 
-# Every point once, killed and, where a worker can freeze, frozen.
-SAMPLE = 110
+# Every point once, killed and, where a worker can freeze, frozen and woken up in each way.
+SAMPLE = 116
 SEED = 7
 
 
@@ -105,6 +105,25 @@ def test_a_frozen_worker_that_is_not_fenced_has_shown_nothing(place: Place, monk
     assert "neither fenced nor stale" in result.trouble
 
 
+def test_a_worker_that_wakes_while_another_holds_its_message_is_fenced(place: Place):
+    result = case.run(place, Case("overtaken", "worker.after_send", 1, "wake"), SEED)
+
+    assert (result.outcome, result.trouble) == (case.HELD, "")
+    assert result.fences
+
+
+def test_one_that_wakes_while_another_holds_its_message_and_is_not_fenced_is_seen(
+    place: Place, monkeypatch
+):
+    monkeypatch.setattr(case, "FENCES", "pay_no_such_total")
+    monkeypatch.setattr(case, "WAKING_SECONDS", 1.0)
+
+    result = case.run(place, Case("overtaken", "worker.after_send", 1, "wake"), SEED)
+
+    assert result.outcome == case.BROKEN
+    assert "while another held its message, and was not fenced" in result.trouble
+
+
 @pytest.mark.parametrize("action", ["kill", case.CALM])
 def test_in_a_calm_story_no_sensor_may_move(place: Place, monkeypatch, action):
     froze = Scenario("planted", SCENARIOS["job_lost"].tell, armed="worker.after_send:1:stop")
@@ -142,6 +161,14 @@ def test_cases_are_what_a_story_reaches_but_for_its_own_deaths():
         "worker_lost/worker.after_intent:3:kill",
     ]
     assert len(matrix.unreached(reached)) == len(POINTS) - 2
+
+
+def test_in_some_stories_a_worker_only_wakes_up_while_another_holds_its_message():
+    reached = {"only_witness": Counter({"worker.after_intent": 1, "worker.after_send": 2})}
+
+    planned = matrix.planned(reached)
+
+    assert list(map(str, planned)) == ["only_witness/worker.after_send:1:wake"]
 
 
 def test_a_sample_has_every_point_before_any_twice_and_is_the_same_again():

@@ -73,7 +73,7 @@ MISTAKES = (
     Mistake(
         "told-apart-by-what-is-not-signed",
         "Webhooks are told apart by a header that nobody signed.",
-        "pytest tests/webhooks/test_ingress.py",
+        "tests.kills --only webhook_replayed/:",
         (Edit(_INGRESS, _DIGEST, 'sha256(body + current("request_id").encode()).hexdigest()'),),
     ),
     Mistake(

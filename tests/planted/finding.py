@@ -72,9 +72,7 @@ def _run(command: str, tree: Path) -> tuple[int, str]:
 
 
 def _extra(command: str) -> list[str]:
-    return {"pytest": ["-q", "-x", "-p", "no:cacheprovider"], "tests.kills": ["--jobs", "1"]}.get(
-        command.partition(" ")[0], []
-    )
+    return ["--jobs", "1"] if command.startswith("tests.kills ") else []
 
 
 def finding(command: str, code: int, output: str) -> str:
@@ -101,13 +99,7 @@ def _by_chaos(command: str, code: int, lines: list[str]) -> str:
     return ", ".join(words) if code else ""
 
 
-def _by_test(command: str, code: int, lines: list[str]) -> str:
-    failed = next((line for line in lines if line.startswith("FAILED ")), "")
-    return failed.partition("::")[2].partition(" - ")[0].partition("[")[0] if code else ""
-
-
 _READERS: dict[str, Callable[[str, int, list[str]], str]] = {
     "tests.kills": _by_kills,
     "tests.chaos": _by_chaos,
-    "pytest": _by_test,
 }

@@ -160,7 +160,7 @@ MISTAKES = (
     Mistake(
         "an-old-no-is-believed",
         "A webhook's no is believed while a later send is unanswered.",
-        "pytest tests/payments/test_stored_answers.py",
+        "tests.kills --only old_no/:",
         (
             Edit(
                 _FACTS,

@@ -31,21 +31,32 @@ MISTAKES = (
     ),
     Mistake(
         "highest-id-as-mark",
-        "The roll-up goes up to the highest transaction id that it sees.",
-        "pytest tests/ledger/test_rollup.py",
+        "The roll-up goes up to the highest transaction id that it sees, and no trigger minds.",
+        "tests.kills --only slow_commit/:",
         (
             Edit(
                 "ledger/rollup.py",
                 "          AND h.xid < pg_snapshot_xmin(pg_current_snapshot())\n",
                 "",
             ),
+            Edit(
+                "ledger/migrations/0004_snapshots.py",
+                " AND NEW.upto < pg_snapshot_xmin(pg_current_snapshot())\n",
+                "\n",
+            ),
         ),
     ),
     Mistake(
         "booked-before-whatever-it-was",
-        "A reference that was booked before is taken for the same booking, unseen.",
-        "pytest tests/ledger/test_books.py",
+        "A reference that was booked before is taken for the same booking, unseen; and the refunds"
+        " of a payment share one.",
+        "tests.kills --only refunds/:",
         (
+            Edit(
+                "payments/bookkeeping.py",
+                "return _posting(REFUND_ASKED, refund.id, payment, [leg])",
+                "return _posting(REFUND_ASKED, payment.id, payment, [leg])",
+            ),
             Edit(
                 "ledger/books.py",
                 "if header != asked or _booked_legs(posting.id) != _asked_legs(posting):",
@@ -70,7 +81,7 @@ MISTAKES = (
     Mistake(
         "dashboard-refund-twice",
         "A refund made at the provider's page is a new one each time that it is told.",
-        "pytest tests/payments/test_unasked.py",
+        "tests.kills --only refunded_by_hand/:",
         (
             Edit(
                 "payments/placing.py",

@@ -86,7 +86,7 @@ MISTAKES = (
     Mistake(
         "fence-without-epoch",
         "A worker may end a message that another one holds by now.",
-        "pytest tests/outbox/test_delivery.py",
+        "tests.kills --only overtaken/worker.after_send:1:wake",
         (
             Edit(
                 "outbox/delivery.py",
@@ -102,7 +102,7 @@ MISTAKES = (
     Mistake(
         "fenced-answers-dropped",
         "The answer of a worker that lost its message is thrown away.",
-        "pytest tests/dispatcher/test_fences.py",
+        "tests.kills --only only_witness/worker.after_send:1:wake",
         (
             Edit("dispatcher/endings.py", _KEEP, "    return []"),
             Edit("dispatcher/endings.py", _KEEP_ONE, ""),

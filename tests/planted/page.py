@@ -15,15 +15,26 @@ Written by `make planted`; do not edit.
 
 A test that cannot fail shows nothing. Each mistake below is one that a system like this invites.
 It is put into a copy of the code (`tests/planted`), and the command beside it is run there: a case
-of the [kill matrix](kill-matrix.md) (`story/:` is the story alone, in which nobody is killed), a
-run of `make chaos`, or a test. It has to say that something does not hold. `make planted
-ARGS=--sound` runs the same commands on the code as it is, where they have to find nothing.
+of the [kill matrix](kill-matrix.md) (`story/:` is the story alone, in which nobody is killed), or a
+run of `make chaos`. It has to say that something does not hold. `make planted ARGS=--sound` runs
+the same commands on the code as it is, where they have to find nothing. That a unit test finds a
+mistake is not enough to stand here.
 
 Some mistakes can be seen in no end state, since the fold, the compare-and-set and the unique keys
 make up for them. They are found by the sensors: `--calm` tells a story in which nobody dies, and
-then no delivery may have been stale, no write fenced, and nothing settled started again; and a
-worker that was frozen (`:stop`) has to find itself fenced, or its job stale. Where only a test
-finds a mistake, it is named.
+then no delivery may have been stale, no write fenced, and nothing settled started again; a worker
+that was frozen (`:stop`) has to find itself fenced, or its job stale; and one that wakes up while
+another holds its message (`:wake`) has to find itself fenced.
+
+Two of them are two mistakes at once, since one guard stands behind another. The trigger of
+`ledger_rollup` refuses a mark above an open transaction, so `highest-id-as-mark` alone would only
+make balances slower; it is planted with the trigger's bound left out as well. And as for
+`booked-before-whatever-it-was`, nothing from outside can ask for other legs under a reference that
+was booked: an operation is settled once, under its payment's lock, and what is booked for it
+follows from its own row. So it is planted with one that the comparison of legs stands against,
+refunds of a payment that share a reference. With that one alone, the second refund is refused, and
+no money of it moves; with both, it moves and is not booked, which `verify` sees. The comparison by
+itself is shown by `tests/ledger/test_books.py` only.
 """
 
 
