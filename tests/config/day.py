@@ -56,8 +56,8 @@ def live_through() -> None:
 
     end_holds(shop, *held)
     shop.refund(refunded)
-    shop.refund(partly, key="part-1", amount=400)
-    shop.refund(partly, key="part-2", amount=700)
+    for key, amount in (("part-1", 400), ("part-2", 700)):
+        shop.refund(partly, key=key, amount=amount)
     shop.refund(partly, key="part-3", amount=100, reason="damaged")
     shop.refund(refused, key="too-much", amount=5_000)
     shop.refund(unlucky)
@@ -65,6 +65,7 @@ def live_through() -> None:
 
     tell_late(declined, plain, twice)
     refunded_elsewhere(partly)
+    disputed(shop)
     look_at(twice)
 
 
@@ -113,6 +114,23 @@ def refunded_elsewhere(payment: Payment) -> None:
             amount=350,
         )
     settle_everything()
+
+
+def disputed(shop: Any) -> None:
+    """Have disputes be opened, won, lost, and said to be both."""
+    for said in (["opened"], ["won", "opened"], ["opened", "lost"], ["opened", "won", "lost"]):
+        payment = shop.accepted(1_200)
+        settle_everything()
+        for one in said:
+            tell(
+                "mock_success",
+                type=f"dispute.{one}",
+                reference=str(payment.id),
+                provider_id=f"dp_{payment.id}",
+                amount=900,
+                fee=15,
+            )
+            settle_everything()
 
 
 def look_at(payment: Payment) -> None:
