@@ -1,10 +1,12 @@
 from rest_framework.routers import SimpleRouter
 
 from payments.api import BalanceViewSet, PaymentViewSet, RefundViewSet
+from payments.dispute_api import DisputeViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("payments", PaymentViewSet, basename="payment")
 router.register("refunds", RefundViewSet, basename="refund")
+router.register("disputes", DisputeViewSet, basename="dispute")
 router.register("balance", BalanceViewSet, basename="balance")
 
 urlpatterns = router.urls
