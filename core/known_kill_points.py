@@ -100,6 +100,7 @@ POINTS: dict[str, Point] = {
     "worker.after_local_start": Point("local work is started, committed", "its work", _LAPSE),
     "changes.after_rows": Point("payments, refunds, operations", "history and books", _ROLLBACK),
     "changes.after_books": Point("history and books", "events", _ROLLBACK),
+    "fold.after_dispute": Point("a dispute's row", "what was said of it", _ROLLBACK),
     "fold.after_changes": Point("what an event means is written", "the event is marked", _ROLLBACK),
     "fold.after_marks": Point("the event is marked applied or parked", "its message", _ROLLBACK),
     "admin.after_message": Point("a message is replayed, held, released", "the audit", _PERSON),

@@ -25,7 +25,8 @@ ADVICE: dict[str, str] = {
     "do not exist for you.",
     "method-not-allowed": "Use one of the methods in `Allow`.",
     "not-acceptable": "Accept `application/json`.",
-    "invalid-state": "Read the object; what you asked for is not possible in its state.",
+    "invalid-state": "Read the object; what you asked for is not possible in its state."
+    " `dispute` names an open dispute that stands in the way.",
     "idempotency-in-progress": "Wait as long as `Retry-After` says, then repeat the request "
     "with the same key.",
     "duplicate-reference": "Read the payment that has it, whose id is in `payment`, or choose "

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 # Part of the contract, as all that is named so here.
 from gateways.deadline import Deadline as Deadline  # noqa: PLC0414
+from gateways.disputes import DisputeNotice
 from gateways.requests import Capture as Capture  # noqa: PLC0414
 from gateways.requests import Charge as Charge  # noqa: PLC0414
 from gateways.requests import Kind as Kind  # noqa: PLC0414
@@ -262,8 +263,12 @@ class Gateway(Protocol):
         """
         ...
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> Notice:
+    def read_webhook(
+        self, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Notice | DisputeNotice:
         """Verify the raw body, then read it. ``now`` is the wall clock in Unix seconds.
+
+        A provider without disputes says only that it returns a ``Notice``.
 
         :raises SignatureInvalid: if no active secret made the signature
         :raises SignatureStale: if its time is more than the tolerance away, before or after

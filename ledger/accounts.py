@@ -100,6 +100,18 @@ def refunds_clearing(gateway: str, currency: str, mode: str) -> Account:
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
+def disputes_receivable(gateway: str, currency: str, mode: str) -> Account:
+    """Name what a gateway took back for disputes that are not decided."""
+    return Account("disputes_receivable", gateway, currency, mode)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def dispute_hold(merchant_id: UUID, currency: str, mode: str) -> Account:
+    """Name what a merchant cannot have until disputes are decided."""
+    return Account("dispute_hold", str(merchant_id), currency, mode)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
 def customer_suspense(currency: str, mode: str) -> Account:
     """Name money at a provider that fits no payment."""
     return Account("customer_suspense", "", currency, mode)

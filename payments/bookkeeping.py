@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ledger import accounts
 from ledger.books import Layer, Leg, Posting, transaction_id
-from payments.models import Operation, OperationKind, Payment, Refund
+from payments.models import Dispute, Operation, OperationKind, Payment, Refund
 from payments.states import Status
 from payments.unsaved import NewPayment
 
@@ -23,6 +23,10 @@ REFUND_CONFIRMED = "refund.confirmed"
 REFUND_FAILED = "refund.failed"
 CAPTURED_AGAIN = "surplus.captured"
 REFUNDED_AGAIN = "surplus.refunded"
+DISPUTE_OPENED = "dispute.opened"
+DISPUTE_FEE = "dispute.fee"
+DISPUTE_WON = "dispute.won"
+DISPUTE_LOST = "dispute.lost"
 
 
 # Which booking voids the expectation, by how the payment ended without money.
@@ -110,6 +114,46 @@ def moved_again(payment: Payment, operation: Operation, provider_id: str) -> Pos
     return _posting(REFUNDED_AGAIN, source, payment, [leg])
 
 
+def dispute_opened(payment: Payment, dispute: Dispute) -> Posting:
+    """The gateway took the money back; until that is decided, the merchant cannot have it."""
+    gateway, merchant = _parties(payment)
+    disputed, held = _disputed(payment)
+    legs = [
+        Leg(Layer.POSTED, disputed, gateway, dispute.amount),
+        Leg(Layer.POSTED, merchant, held, dispute.amount),
+    ]
+    return _posting(DISPUTE_OPENED, dispute.id, payment, legs)
+
+
+def dispute_fee(payment: Payment, dispute: Dispute) -> Posting:
+    """The gateway took something for the dispute itself, which the merchant bears."""
+    gateway, merchant = _parties(payment)
+    leg = Leg(Layer.POSTED, merchant, gateway, dispute.fee or 0)
+    return _posting(DISPUTE_FEE, dispute.id, payment, [leg])
+
+
+def dispute_won(payment: Payment, dispute: Dispute) -> Posting:
+    """The gateway gave the money back, and the merchant has it again."""
+    gateway, merchant = _parties(payment)
+    disputed, held = _disputed(payment)
+    legs = [
+        Leg(Layer.POSTED, gateway, disputed, dispute.amount),
+        Leg(Layer.POSTED, held, merchant, dispute.amount),
+    ]
+    return _posting(DISPUTE_WON, dispute.id, payment, legs)
+
+
+def dispute_lost(payment: Payment, dispute: Dispute, *, late: bool) -> Posting:
+    """The money is gone; ``late`` if the gateway had given it back before."""
+    gateway, merchant = _parties(payment)
+    disputed, held = _disputed(payment)
+    if late:
+        leg = Leg(Layer.POSTED, merchant, gateway, dispute.amount)
+        return _posting(DISPUTE_LOST, dispute.id, payment, [leg], flags="late")
+    leg = Leg(Layer.POSTED, held, disputed, dispute.amount)
+    return _posting(DISPUTE_LOST, dispute.id, payment, [leg])
+
+
 def surplus_id(operation_id: UUID, provider_id: str) -> UUID:
     """Compute the id of a movement that was one too many, as ``verify`` computes it, too."""
     name = f"{operation_id}|{provider_id}".encode()
@@ -120,6 +164,13 @@ def _parties(payment: NewPayment | Payment) -> tuple[accounts.Account, accounts.
     return (
         accounts.gateway_receivable(payment.gateway, payment.currency, payment.mode),
         accounts.merchant_payable(payment.merchant_id, payment.currency, payment.mode),
+    )
+
+
+def _disputed(payment: Payment) -> tuple[accounts.Account, accounts.Account]:
+    return (
+        accounts.disputes_receivable(payment.gateway, payment.currency, payment.mode),
+        accounts.dispute_hold(payment.merchant_id, payment.currency, payment.mode),
     )
 
 

@@ -153,6 +153,14 @@ class Changes:
         """Have the posting booked."""
         self._postings.append(posting)
 
+    def add_step(self, step: StatusChange) -> None:
+        """Have a step written that was taken already."""
+        self._history.append(step)
+
+    def add_event(self, event: Event) -> None:
+        """Have an event written that tells of something else than a payment or refund."""
+        self._events.append(event)
+
     def tell(self, name: str, payment: Payment, refund: Refund | None = None) -> None:
         """Have an event written that shows the payment, or the refund, as it is now."""
         self._events.append(_event(name, payment, refund))

@@ -78,6 +78,9 @@ class Review(StrEnum):
     OVERDRAWN = "the provider refunded more than was captured"
     TAKEN_AND_LET_GO = "the provider reports the money both taken and let go"
     HELD_ALTHOUGH_CANCELED = "the provider holds the money of a payment that was cancelled"
+    DISPUTE_UNCAPTURED = "the provider tells of a dispute over a payment that captured nothing"
+    DISPUTE_BEYOND = "the provider tells of disputes over more than was captured"
+    DISPUTE_BOTH = "the provider says of a dispute that it is won, and that it is lost"
 
 
 @dataclass(frozen=True, slots=True)

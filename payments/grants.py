@@ -14,6 +14,8 @@ GRANTS: dict[str, str] = {
     "payments_statuschange": "SELECT, INSERT",
     "payments_event": "SELECT, INSERT",
     "payments_seen": "SELECT",
+    "payments_dispute": "SELECT, INSERT, UPDATE (status, fee, reason, decided_at, version)",
+    "payments_disputefact": "SELECT, INSERT",
 }
 # A status is the facts' to change, never a person's.
 OPERATOR_GRANTS: dict[str, str] = {

@@ -7,6 +7,7 @@ from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
 from core.secrecy import no_card_numbers, no_secrets
 from payments import (
+    dispute_invariants,
     fact_invariants,
     hold_invariants,
     list_invariants,
@@ -16,9 +17,10 @@ from payments import (
     unasked_invariants,
 )
 from payments.grants import GRANTS, OPERATOR_GRANTS
-from payments.states import MOVES, REFUND_MOVES
+from payments.states import DISPUTE_MOVES, MOVES, REFUND_MOVES
 
 _REFUSE = "payments_refuse"
+_OWN = {"undisputed": "payments_operation_undisputed"}
 _CONDITIONAL = [
     ("payments_payment", "starts_created", "INSERT"),
     ("payments_payment", "legal_move", "UPDATE"),
@@ -30,19 +32,31 @@ _CONDITIONAL = [
     ("payments_refund", "terms_fixed", "UPDATE"),
     ("payments_operation", "once_settled", "UPDATE"),
     ("payments_operation", "terms_fixed", "UPDATE"),
+    ("payments_operation", "undisputed", "INSERT"),
     ("payments_attempt", "answered_once", "UPDATE"),
+    ("payments_dispute", "starts_open", "INSERT"),
+    ("payments_dispute", "legal_move", "UPDATE"),
+    ("payments_dispute", "version_counts", "UPDATE"),
+    ("payments_dispute", "terms_fixed", "UPDATE"),
 ]
-_STATE_TABLES = ("payments_payment", "payments_refund", "payments_operation", "payments_attempt")
-_FACT_TABLES = ("payments_notice", "payments_statuschange", "payments_event", "payments_seen")
+_STATE_TABLES = (
+    *("payments_payment", "payments_refund", "payments_operation", "payments_attempt"),
+    "payments_dispute",
+)
+_FACT_TABLES = (
+    *("payments_notice", "payments_statuschange", "payments_event", "payments_seen"),
+    "payments_disputefact",
+)
+_FITTING = ("payments_refund", "payments_dispute", "payments_disputefact")
 GUARDS = [
     *(
-        Guard(table, f"{table}_{name}", event, _REFUSE, has_condition=True)
+        Guard(table, f"{table}_{name}", event, _OWN.get(name, _REFUSE), has_condition=True)
         for table, name, event in _CONDITIONAL
     ),
     *(Guard(table, f"{table}_kept", "DELETE", _REFUSE) for table in _STATE_TABLES),
     *(Guard(table, f"{table}_not_truncated", "TRUNCATE", _REFUSE) for table in _STATE_TABLES),
     *(guard for table in _FACT_TABLES for guard in append_only(table, _REFUSE)),
-    Guard("payments_refund", "payments_refund_fits", "INSERT", "payments_refund_fits"),
+    *(Guard(table, f"{table}_fits", "INSERT", f"{table}_fits") for table in _FITTING),
 ]
 
 
@@ -50,24 +64,26 @@ def _pairs(moves: Mapping[Any, frozenset[Any]]) -> str:
     return ", ".join(f"('{a}', '{b}')" for a, ends in moves.items() for b in sorted(ends))
 
 
-# A payment's and a refund's steps alike, each with where its life begins.
+# A payment's, a refund's and a dispute's steps alike, each with where its life begins.
 _STEPS = """
     steps AS (
-        SELECT id, coalesce(refund_id, payment_id) AS subject, before, after, version,
-               CASE WHEN refund_id IS NULL THEN 'CREATED' ELSE 'PENDING' END AS first,
-               refund_id IS NOT NULL AS is_refund, payment_id, cause, xid
+        SELECT id, coalesce(dispute_id, refund_id, payment_id) AS subject, before, after, version,
+               CASE WHEN dispute_id IS NOT NULL THEN 'OPEN' WHEN refund_id IS NOT NULL
+                    THEN 'PENDING' ELSE 'CREATED' END AS first,
+               payment_id, cause, xid
         FROM payments_statuschange
     )
 """
 HISTORY = [
     Invariant(
         "payments-history-moves-are-legal",
-        "every step of a payment or refund is in the tables of payments/states.py",
+        "every step of a payment, refund or dispute is in the tables of payments/states.py",
         f"""
         WITH {_STEPS}
         SELECT subject, before, after FROM steps
-        WHERE CASE WHEN is_refund THEN (before, after) NOT IN ({_pairs(REFUND_MOVES)})
-                   ELSE (before, after) NOT IN ({_pairs(MOVES)}) END
+        WHERE CASE first WHEN 'PENDING' THEN (before, after) NOT IN ({_pairs(REFUND_MOVES)})
+                         WHEN 'OPEN' THEN (before, after) NOT IN ({_pairs(DISPUTE_MOVES)})
+                         ELSE (before, after) NOT IN ({_pairs(MOVES)}) END
         """,  # noqa: S608 - our own constants
     ),
     Invariant(
@@ -84,11 +100,12 @@ HISTORY = [
     ),
     Invariant(
         "payments-history-ends-at-status",
-        "a payment's or refund's status and version are those of its last step",
+        "a payment's, refund's or dispute's status and version are those of its last step",
         f"""
         WITH {_STEPS}, now_at AS (
             SELECT id, status, version, 'CREATED' AS first FROM payments_payment
-            UNION ALL SELECT id, status, version, 'PENDING' FROM payments_refund)
+            UNION ALL SELECT id, status, version, 'PENDING' FROM payments_refund
+            UNION ALL SELECT id, status, version, 'OPEN' FROM payments_dispute)
         SELECT n.id, n.status, n.version, last.after, last.version AS last_version FROM now_at n
         LEFT JOIN (SELECT DISTINCT ON (subject) subject, after, version FROM steps
                    ORDER BY subject, version DESC) AS last ON last.subject = n.id
@@ -183,13 +200,15 @@ PARENTS = [
     ),
     Invariant(
         "payments-events-fit",
-        "an event tells its merchant, in its mode, of a payment or refund that is there",
+        "an event tells its merchant, in its mode, of a payment, refund or dispute that is there",
         """
         SELECT e.id, e.type FROM payments_event e
         LEFT JOIN payments_payment p ON p.id = e.aggregateid AND e.aggregatetype = 'payment'
         LEFT JOIN payments_refund r ON r.id = e.aggregateid AND e.aggregatetype = 'refund'
+        LEFT JOIN payments_dispute d ON d.id = e.aggregateid AND e.aggregatetype = 'dispute'
         WHERE (e.merchant_id, e.mode) IS DISTINCT FROM
-              (coalesce(p.merchant_id, r.merchant_id), coalesce(p.mode, r.mode))
+              (coalesce(p.merchant_id, r.merchant_id, d.merchant_id),
+               coalesce(p.mode, r.mode, d.mode))
         """,
     ),
 ]
@@ -202,11 +221,18 @@ INVARIANTS: list[Invariant] = [
     *money_invariants.INVARIANTS,
     *surplus_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,
+    *dispute_invariants.INVARIANTS,
     *unasked_invariants.INVARIANTS,
     *list_invariants.INVARIANTS,
     no_card_numbers("payments", [*_STATE_TABLES, *_FACT_TABLES]),
     # What merchants write about their payments is theirs to know.
-    no_secrets("payments", ["payments_attempt", "payments_notice", "payments_seen"]),
+    no_secrets(
+        "payments",
+        [
+            *("payments_attempt", "payments_notice", "payments_seen"),
+            *("payments_dispute", "payments_disputefact"),
+        ],
+    ),
     triggers_in_force("payments", GUARDS),
     rights_as_listed("payments", GRANTS, OPERATOR_GRANTS),
 ]

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from core.ids import uuid7
 from core.models import Merchant, Mode, one_of
 from core.schema import XidField
+from payments.disputes import Dispute, DisputeFact
 from payments.operations import Operation, OperationKind, Origin, amount_within_bounds
 from payments.states import CaptureMethod, RefundStatus, Status
 from payments.trail import Attempt, AttemptKind, Event, Notice, Seen, StatusChange
@@ -20,6 +21,8 @@ from payments.trail import Attempt, AttemptKind, Event, Notice, Seen, StatusChan
 __all__ = [
     "Attempt",
     "AttemptKind",
+    "Dispute",
+    "DisputeFact",
     "Event",
     "Notice",
     "Operation",

@@ -17,6 +17,9 @@ from payments.facts import Said
 from payments.models import Attempt, AttemptKind, Notice, Operation, OperationKind, Origin
 from payments.states import OperationState
 
+# What a provider may tell of besides operations.
+DISPUTE = "dispute"
+
 
 class Unplaceable(Exception):
     """No operation of ours is certainly what this is about."""
@@ -26,7 +29,8 @@ class Unplaceable(Exception):
 class Address:
     """What a notice says of where it belongs: a reference is an operation, refund or payment.
 
-    ``charge_reference`` is that of the charge which a refund gives back, and so on.
+    ``charge_reference`` is that of the charge which a refund gives back, and so on. A dispute's
+    ``reference`` is that of the charge which it is about.
     """
 
     gateway: str
@@ -137,19 +141,25 @@ class _Places:
 
         :raises Unplaceable: if there is no such place, or more than one it could be
         """
+        if address.kind == DISPUTE:
+            placing.charges[notice_id] = _at(self._disputed(address), address.gateway).id
+            return
         exact = self._named(address.kind, address.reference)
         if exact is not None:
             placing.operation_ids[notice_id] = _at(exact, address.gateway).id
             return
         charge = self._charge_of(address)
         if charge is None:
-            raise Unplaceable(
-                "the reference is none of ours"
-                if _our_id(address.reference) is None
-                else "no operation of ours has this reference"
-            )
+            raise _unplaceable(address)
         placing.charges[notice_id] = _at(charge, address.gateway).id
         self._tell_apart(notice_id, address, charge, placing)
+
+    def _disputed(self, address: Address) -> Operation:
+        """Return the charge that a dispute is about; it has no reference of its own."""
+        charge = self._named(OperationKind.CHARGE, address.reference)
+        if charge is None:
+            raise _unplaceable(address)
+        return charge
 
     def _named(self, kind: str, reference: str) -> Operation | None:
         name = _our_id(reference)
@@ -207,6 +217,13 @@ class _Places:
 
     def _is_in_doubt(self, operation: Operation) -> bool:
         return operation.state == OperationState.OPEN and self._known[operation.id].is_unanswered
+
+
+def _unplaceable(address: Address) -> Unplaceable:
+    is_ours = _our_id(address.reference) is not None
+    return Unplaceable(
+        "no operation of ours has this reference" if is_ours else "the reference is none of ours"
+    )
 
 
 def _the_only(candidates: list[Operation], kind: str) -> Operation:

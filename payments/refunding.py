@@ -9,7 +9,7 @@ from core.errors import Problem
 from core.kill_points import reached
 from core.logging import bind
 from outbox import staging
-from payments import bookkeeping
+from payments import bookkeeping, disputing
 from payments.changes import Changes
 from payments.handlers import lane
 from payments.models import Operation, OperationKind, Payment, Refund
@@ -57,7 +57,8 @@ def ask_refund(payment: Payment, *, amount: int | None, reason: str, trace: str)
             f"The payment is {payment.status}; only a payment in SUCCESS can be refunded.",
             payment_status=str(payment.status),
         )
-    left = payment.amount_captured - payment.amount_refund_held
+    lost = disputing.lost(payment)
+    left = max(payment.amount_captured - payment.amount_refund_held - lost, 0)
     asked = left if amount is None else amount
     if asked > left or asked == 0:
         raise Problem(

@@ -1,10 +1,18 @@
 """What SQLite refuses of payments: ``payments/migrations/0002_*`` once more (``core.refusals``)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.refusals import Refusal, append_only, differs
-from payments.states import MOVES, REFUND_MOVES, OperationState, RefundStatus, Status
+from payments.states import (
+    DISPUTE_MOVES,
+    MOVES,
+    REFUND_MOVES,
+    DisputeStatus,
+    OperationState,
+    RefundStatus,
+    Status,
+)
 
 # A failed operation may turn out to have succeeded, as a payment and a refund may.
 _OPERATION_MOVES = {
@@ -26,7 +34,12 @@ def _no_such_move(column: str, moves: Mapping[Any, Any]) -> str:
 
 
 def _with_a_status(
-    table: str, what: str, first: Status | RefundStatus, moves: Mapping[Any, Any], *terms: str
+    table: str,
+    what: str,
+    first: Status | RefundStatus | DisputeStatus,
+    moves: Mapping[Any, Any],
+    *terms: str,
+    once_known: Sequence[str] = (),
 ) -> list[Refusal]:
     return [
         Refusal(
@@ -55,7 +68,7 @@ def _with_a_status(
             f"{table}_terms_fixed",
             "UPDATE",
             f"the terms of a {what} never change",
-            differs(*terms),
+            " OR ".join([differs(*terms), *once_known]),
         ),
     ]
 
@@ -85,6 +98,47 @@ REFUSALS = [
         "WHERE (p.id, p.merchant_id, p.mode, p.currency) "
         "= (NEW.payment_id, NEW.merchant_id, NEW.mode, NEW.currency))",
     ),
+    *_with_a_status(
+        "payments_dispute",
+        "dispute",
+        DisputeStatus.OPEN,
+        DISPUTE_MOVES,
+        *("id", "payment_id", "merchant_id", "mode", "gateway", "provider_id", "amount"),
+        *("currency", "opened_at"),
+        once_known=(
+            "OLD.fee IS NOT NULL AND OLD.fee IS NOT NEW.fee",
+            "OLD.reason <> '' AND OLD.reason <> NEW.reason",
+        ),
+    ),
+    Refusal(
+        "payments_dispute",
+        "payments_dispute_fits",
+        "INSERT",
+        "a dispute fits its payment, and is over no more than that captured",
+        "NOT EXISTS (SELECT 1 FROM payments_payment p "
+        "WHERE (p.id, p.merchant_id, p.mode, p.gateway, p.currency) "
+        "= (NEW.payment_id, NEW.merchant_id, NEW.mode, NEW.gateway, NEW.currency) "
+        "AND NEW.amount <= p.amount_captured)",
+    ),
+    Refusal(
+        "payments_disputefact",
+        "payments_disputefact_fits",
+        "INSERT",
+        "what counts of a dispute names its amount and currency",
+        "NOT EXISTS (SELECT 1 FROM payments_dispute d WHERE (d.id, d.amount, d.currency) "
+        "= (NEW.dispute_id, NEW.amount, NEW.currency))",
+    ),
+    Refusal(
+        "payments_operation",
+        "payments_operation_undisputed",
+        "INSERT",
+        "what is disputed, or lost by a dispute, is not refunded",
+        "NEW.kind = 'refund' AND NEW.unasked_id = '' AND EXISTS (SELECT 1 FROM payments_dispute d "
+        "JOIN payments_payment p ON p.id = d.payment_id WHERE d.payment_id = NEW.payment_id "
+        "GROUP BY p.id HAVING sum(d.status = 'OPEN') > 0 OR sum(d.status = 'LOST') > 0 "
+        "AND NEW.amount > p.amount_captured - p.amount_refund_held "
+        "- sum(CASE d.status WHEN 'LOST' THEN d.amount ELSE 0 END))",
+    ),
     Refusal(
         "payments_operation",
         "payments_operation_once_settled",
@@ -109,7 +163,10 @@ REFUSALS = [
     ),
     *(
         Refusal(f"payments_{what}", f"payments_{what}_kept", "DELETE", f"{what}s are never deleted")
-        for what in ("payment", "refund", "operation", "attempt")
+        for what in ("payment", "refund", "operation", "attempt", "dispute")
     ),
-    *(append_only(f"payments_{what}") for what in ("notice", "statuschange", "event", "seen")),
+    *(
+        append_only(f"payments_{what}")
+        for what in ("notice", "statuschange", "event", "seen", "disputefact")
+    ),
 ]

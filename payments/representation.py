@@ -1,4 +1,4 @@
-"""Payments and refunds as merchants see them.
+"""Payments, refunds and disputes as merchants see them.
 
 Plain functions because this is the hot path; a test holds them equal to the read serializers.
 """
@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from payments.models import Payment, Refund
+from payments.models import Dispute, Payment, Refund
 from payments.unsaved import NewPayment
 
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -75,6 +75,21 @@ def refund_dict(refund: Refund) -> dict[str, Any]:
         "reason": refund.reason or None,
         "origin": str(refund.operation.origin),
         "created_at": timestamp(refund.created_at),
+    }
+
+
+def dispute_dict(dispute: Dispute) -> dict[str, Any]:
+    """Return a dispute; amounts in minor units."""
+    return {
+        "id": str(dispute.id),
+        "payment": str(dispute.payment_id),
+        "amount": dispute.amount,
+        "currency": dispute.currency,
+        "status": str(dispute.status),
+        "reason": dispute.reason or None,
+        "fee": dispute.fee,
+        "opened_at": timestamp(dispute.opened_at),
+        "decided_at": timestamp(dispute.decided_at),
     }
 
 

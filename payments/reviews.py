@@ -12,7 +12,7 @@ from core.metrics import REVIEWS
 from payments.cases import Case
 from payments.changes import Changes
 from payments.facts import Matter, Review, Said
-from payments.models import Operation, Payment, Seen
+from payments.models import DisputeFact, Operation, Payment, Seen
 
 log = get_logger(__name__)
 
@@ -73,4 +73,6 @@ def sight(payment: Payment, cases: Iterable[Case]) -> str:
     parts = [str(payment.version), payment.review_reason]
     for case in cases:
         parts += sorted(f"{case.operation.id} {matter}" for matter in case.matters())
+    said = DisputeFact.objects.filter(dispute__payment=payment).values_list("dispute_id", "said")
+    parts += sorted(f"{dispute_id} {what}" for dispute_id, what in said.distinct())
     return sha256("\n".join(parts).encode()).hexdigest()[:32]

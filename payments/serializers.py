@@ -14,7 +14,7 @@ from core.fields import (
     StrictString,
     StrictURL,
 )
-from payments.models import Origin, Payment, Refund
+from payments.models import Dispute, Origin, Payment, Refund
 from payments.representation import failure, next_action, timestamp
 from payments.states import CaptureMethod
 
@@ -170,6 +170,33 @@ class RefundRead(serializers.ModelSerializer[Refund]):
     def get_failure(self, refund: Refund) -> dict[str, str] | None:
         """Return why it failed."""
         return failure(refund)
+
+
+class DisputeRead(serializers.ModelSerializer[Dispute]):
+    """A dispute; amounts in minor units."""
+
+    payment = serializers.UUIDField(source="payment_id")
+    reason = OrNull(allow_null=True, help_text="The payer's, as the provider says it.")
+    fee = serializers.IntegerField(
+        allow_null=True, help_text="What the provider takes for the dispute, if it says so."
+    )
+    opened_at = Timestamp(help_text="When the provider told of it.")
+    decided_at = Timestamp(allow_null=True)
+
+    class Meta:
+        model = Dispute
+        fields: ClassVar = [
+            "id",
+            "payment",
+            "amount",
+            "currency",
+            "status",
+            "reason",
+            "fee",
+            "opened_at",
+            "decided_at",
+        ]
+        read_only_fields = fields
 
 
 class BalanceRead(serializers.Serializer[Any]):

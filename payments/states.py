@@ -32,6 +32,14 @@ class RefundStatus(TextChoices):
     FAILED = "FAILED"
 
 
+class DisputeStatus(TextChoices):
+    """Where a dispute stands."""
+
+    OPEN = "OPEN"  # the provider took the money back, until it is decided
+    WON = "WON"  # it gave the money back
+    LOST = "LOST"  # the money is gone
+
+
 class CaptureMethod(TextChoices):
     """When the money of a payment is taken."""
 
@@ -88,6 +96,14 @@ REFUND_MOVES: Final[Mapping[RefundStatus, frozenset[RefundStatus]]] = {
 }
 
 
+# WON → LOST: of two ends that are told, the one that leaves us without the money.
+DISPUTE_MOVES: Final[Mapping[DisputeStatus, frozenset[DisputeStatus]]] = {
+    DisputeStatus.OPEN: frozenset({DisputeStatus.WON, DisputeStatus.LOST}),
+    DisputeStatus.WON: frozenset({DisputeStatus.LOST}),
+    DisputeStatus.LOST: frozenset(),
+}
+
+
 class IllegalMove(RuntimeError):
     """The code asked for a change of status that the tables do not have."""
 
@@ -109,4 +125,14 @@ def check_refund_move(before: RefundStatus, after: RefundStatus) -> None:
     """
     if after not in REFUND_MOVES[before]:
         message = f"a refund cannot go from {before} to {after}"
+        raise IllegalMove(message)
+
+
+def check_dispute_move(before: DisputeStatus, after: DisputeStatus) -> None:
+    """Let a legal change of a dispute pass.
+
+    :raises IllegalMove: if it is not in the table
+    """
+    if after not in DISPUTE_MOVES[before]:
+        message = f"a dispute cannot go from {before} to {after}"
         raise IllegalMove(message)

@@ -115,7 +115,7 @@ class Seen(models.Model):
 
 
 class StatusChange(models.Model):
-    """One step in the life of a payment or refund, with its cause; append-only."""
+    """One step in the life of a payment, refund or dispute, with its cause; append-only."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     payment = models.ForeignKey(
@@ -123,6 +123,14 @@ class StatusChange(models.Model):
     )
     refund = models.ForeignKey(
         "payments.Refund", on_delete=models.PROTECT, null=True, related_name="history"
+    )
+    # No index of its own: the constraint below has one over the few rows that have a dispute.
+    dispute = models.ForeignKey(
+        "payments.Dispute",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="history",
+        db_index=False,
     )
     before = models.TextField()
     after = models.TextField()
@@ -137,12 +145,21 @@ class StatusChange(models.Model):
             models.UniqueConstraint(
                 name="status_change_payment_version_once",
                 fields=["payment", "version"],
-                condition=Q(refund__isnull=True),
+                condition=Q(refund__isnull=True, dispute__isnull=True),
             ),
             models.UniqueConstraint(
                 name="status_change_refund_version_once",
                 fields=["refund", "version"],
                 condition=Q(refund__isnull=False),
+            ),
+            models.UniqueConstraint(
+                name="status_change_dispute_version_once",
+                fields=["dispute", "version"],
+                condition=Q(dispute__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="status_change_of_one",
+                condition=Q(refund__isnull=True) | Q(dispute__isnull=True),
             ),
         ]
 

@@ -35,6 +35,7 @@ _TRACES = """
                traces.event
         FROM payments_statuschange c
         JOIN traces ON traces.is_refund = (c.refund_id IS NOT NULL) AND traces.after = c.after
+        WHERE c.dispute_id IS NULL  -- `payments.dispute_invariants` has theirs
     )
 """
 

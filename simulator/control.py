@@ -5,7 +5,18 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from simulator import faults, letters, money, objects, orders, outages, plans, profiles, reading
+from simulator import (
+    disputes,
+    faults,
+    letters,
+    money,
+    objects,
+    orders,
+    outages,
+    plans,
+    profiles,
+    reading,
+)
 from simulator.answers import Answer
 from simulator.orders import KINDS, Order, Refused
 from simulator.profiles import SILENCES, BadProfile
@@ -52,6 +63,7 @@ def _state(store: Store) -> Answer:
         count = {
             name: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
             for name, table in (("charges", "sim_charge"), ("refunds", "sim_refund"),
+                                ("disputes", "sim_dispute"),
                                 ("effects", "sim_effect"), ("calls", "sim_call"))
         }  # fmt: skip
         (waiting,) = db.execute(
@@ -160,10 +172,36 @@ def _refund(db: sqlite3.Connection, content: Content) -> Answer:
     return Answer(201, objects.refund_object(db, made))
 
 
+def _dispute(db: sqlite3.Connection, content: Content) -> Answer:
+    """Open a dispute over a charge, or decide one, also anew: as a payer's bank would."""
+    at, status = now(db), content.get("status", "open")
+    if status in {"won", "lost"}:
+        row = disputes.decide(db, str(content.get("dispute", "")), status, at)
+        return Answer(200, objects.dispute_object(db, row))
+    if status != "open":
+        raise Refused(422, "status_invalid", "status is open, won or lost")
+    charge = money.find_charge(db, str(content.get("id", "")), str(content.get("reference", "")))
+    asked = {"amount": charge["captured"] or charge["amount"], "fee": None, **content}
+    amount, fee = (
+        None if asked[name] is None else _number(asked, name) for name in ("amount", "fee")
+    )
+    if not amount or amount < 1 or (fee is not None and fee < 1):
+        raise Refused(422, "amount_invalid", "amounts are whole numbers of minor units above 0")
+    row = disputes.open_one(
+        db,
+        charge,
+        at,
+        amount=int(amount),
+        reason=str(content.get("reason") or disputes.REASON),
+        fee=None if fee is None else int(fee),
+    )
+    return Answer(201, objects.dispute_object(db, row))
+
+
 def _webhook(db: sqlite3.Connection, content: Content) -> Answer:
     """Send a webhook about an object, true or not, once or more often."""
     wanted, status = str(content.get("object", "")), str(content.get("status", ""))
-    kind = "refund" if wanted.startswith("re_") else "charge"
+    kind = {"re": "refund", "dp": "dispute"}.get(wanted[:2], "charge")
     row = db.execute(
         f"SELECT * FROM sim_{kind} WHERE id = ?",  # noqa: S608
         (wanted,),
@@ -174,7 +212,8 @@ def _webhook(db: sqlite3.Connection, content: Content) -> Answer:
     at = now(db)
     told = objects.shown(db, kind, row)
     told = objects.with_status(told, status) if status else told
-    body = letters.event(told, told["status"], at)
+    named = disputes.TOLD.get(told["status"], told["status"]) if kind == "dispute" else ""
+    body = letters.event(told, named or told["status"], at)
     due_at = at + _number({"delay_seconds": 0, **content}, "delay_seconds")
     for _ in range(min(times, TIMES_MAX)):
         letters.write(db, body, at, due_at, forged=content.get("forged") is True)
@@ -208,5 +247,6 @@ _COMMANDS: dict[str, Callable[[sqlite3.Connection, Content], Answer]] = {
     "/control/profile": _profile,
     "/control/charge": _charge,
     "/control/refund": _refund,
+    "/control/dispute": _dispute,
     "/control/webhook": _webhook,
 }

@@ -20,6 +20,9 @@ WEBHOOK_LATE_SECONDS = 10.0
 # What an operation comes to. `good` is captured, authorized, voided or refunded.
 Result = Literal["good", "bad", "pending"]
 Webhook = Literal["none", "twice", "late", "reordered", "forged", "contradictory"]
+# What becomes of a charge after its capture: disputed, and how that ends.
+Decision = Literal["won", "lost"]
+Dispute = Literal["", "opened", "won", "lost"]
 EVERY_CALL = 0
 
 _NAME = re.compile(r"([a-z][a-z0-9_]*)(?::([0-9]{1,3}))?")
@@ -46,6 +49,7 @@ class Script:
     list_lag_seconds: float = 0.0
     status_lag_seconds: float = 0.0
     webhook: frozenset[Webhook] = frozenset()
+    dispute: Dispute = ""
 
 
 def _webhook(kind: Webhook) -> dict[str, Any]:
@@ -72,6 +76,9 @@ FAULTS: dict[str, dict[str, Any]] = {
         "later_seconds": LATER_SECONDS,
     },
     "captured_twice": {"times": 2},
+    "dispute_opened": {"dispute": "opened"},
+    "dispute_won": {"dispute": "won"},
+    "dispute_lost": {"dispute": "lost"},
     "drop_before": {"before": "drop"},
     "error_before": {"before": "500"},
     "slow_before": {"before": "slow"},

@@ -33,6 +33,17 @@ def announce(
         write(db, claim, now, now, forged=True)
 
 
+def announce_dispute(
+    db: sqlite3.Connection, body: str, modes: frozenset[Webhook], now: float
+) -> None:
+    """Write what a change of a dispute makes us send; its charge says how well that goes."""
+    if "none" in modes:
+        return
+    due_at = now + WEBHOOK_LATE_SECONDS if "late" in modes else now
+    for _ in range(2 if "twice" in modes else 1):
+        write(db, body, now, due_at)
+
+
 def event(content: dict[str, Any], status: str, now: float) -> str:
     """Return the body of a new event about an object."""
     return json.dumps(

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection
 from uuid import uuid4
 
-from simulator import faults, letters, plans
+from simulator import disputes, faults, letters, plans
 from simulator.faults import Result, Script
 from simulator.letters import GOOD
 from simulator.options import AUTHORIZATION_SECONDS
@@ -68,12 +68,12 @@ def refund(db: sqlite3.Connection, order: Order, script: Script, at: float) -> s
 
 
 def left_to_refund(db: sqlite3.Connection, charged: sqlite3.Row) -> int:
-    """Return how much of a charge was neither given back nor set aside for that."""
+    """Return how much of a charge was neither given back, nor set aside for that, nor disputed."""
     (gone,) = db.execute(
         "SELECT coalesce(sum(amount), 0) FROM sim_refund WHERE charge = ? AND status <> 'failed'",
         (charged["id"],),
     ).fetchone()
-    return int(charged["captured"]) - int(gone)
+    return int(charged["captured"]) - int(gone) - disputes.taken(db, charged["id"])
 
 
 def capture(db: sqlite3.Connection, order: Order, script: Script, at: float) -> sqlite3.Row:
@@ -145,7 +145,7 @@ def bring_up_to_date(store: Store) -> None:
         is_due = any(
             db.execute(f"SELECT 1 FROM {what} <= ? LIMIT 1", (at,)).fetchone()  # noqa: S608
             for what in ("sim_charge WHERE due_at", "sim_refund WHERE due_at",
-                         "sim_charge WHERE expires_at")
+                         "sim_dispute WHERE due_at", "sim_charge WHERE expires_at")
         )  # fmt: skip
     if is_due:
         with store.writing() as db:
@@ -166,6 +166,7 @@ def settle_due(db: sqlite3.Connection, at: float) -> None:
             become(db, kind, row["id"], status, at, code=row["due_code"])
     for row in db.execute("SELECT * FROM sim_charge WHERE expires_at <= ?", (at,)).fetchall():
         let_go(db, row, "expired", at, by="expired")
+    disputes.settle_due(db, at)
 
 
 def become(  # noqa: PLR0913 - one change, by name
@@ -240,6 +241,8 @@ def _landed(
              row["currency"]),
         )  # fmt: skip
     known = script or plans.of(db, kind, row["reference"])
+    if kind == "charge" and row["status"] == GOOD[kind]:
+        disputes.plan(db, row, known, at)
     letters.announce(db, kind, row, known.webhook, at)
     return row
 

@@ -46,6 +46,28 @@ def refund_object(
     }
 
 
+def dispute_object(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
+    """Return a dispute."""
+    (charge_reference,) = db.execute(
+        "SELECT reference FROM sim_charge WHERE id = ?", (row["charge"],)
+    ).fetchone()
+    decided_at = row["decided_at"]
+    return {
+        "object": "dispute",
+        "id": row["id"],
+        "account": ACCOUNT,
+        "charge": row["charge"],
+        "charge_reference": charge_reference,
+        "amount": row["amount"],
+        "currency": row["currency"],
+        "reason": row["reason"],
+        "fee": row["fee"],
+        "status": row["status"],
+        "created_at": iso(row["created_at"]),
+        "decided_at": None if decided_at is None else iso(decided_at),
+    }
+
+
 def _common(kind: str, row: sqlite3.Row, *, is_stale: bool) -> dict[str, Any]:
     code = "" if is_stale else row["code"]
     return {
@@ -69,13 +91,17 @@ def iso(unix_seconds: float) -> str:
 def shown(
     db: sqlite3.Connection, kind: str, row: sqlite3.Row, now: float | None = None
 ) -> dict[str, Any]:
-    """Return a charge or a refund."""
+    """Return a charge, a refund or a dispute."""
+    if kind == "dispute":
+        return dispute_object(db, row)
     return charge_object(db, row, now) if kind == "charge" else refund_object(db, row, now)
 
 
 def with_status(content: Mapping[str, Any], status: str) -> dict[str, Any]:
     """Return the object as it would look with another status."""
     changed = {**content, "status": status}
+    if content["object"] == "dispute":
+        return changed
     if status == "failed":
         changed["failure"] = {"code": "do_not_honor", "message": "do not honor"}
     elif status != "failed":

@@ -20,11 +20,12 @@ td.number { text-align: right; } code { font-size: 13px; }
 """
 _CHARGES = ["id", "reference", "amount", "captured", "currency", "status", "code", "payment_method"]
 _REFUNDS = ["id", "charge", "reference", "amount", "currency", "status", "code", "reason"]
-_NUMBERS = {"amount", "captured"}
+_DISPUTES = ["id", "charge", "amount", "currency", "status", "reason", "fee"]
+_NUMBERS = {"amount", "captured", "fee"}
 
 
 def books(store: Store, query: Query) -> str:
-    """Return the page that lists charges and refunds.
+    """Return the page that lists charges, refunds and disputes.
 
     :raises Refused: if the query is no such query
     """
@@ -33,22 +34,26 @@ def books(store: Store, query: Query) -> str:
         silence = outages.silence(db, at)
         charges = _section(db, "charges", _CHARGES, query)
         refunds = _section(db, "refunds", _REFUNDS, query)
+        disputes = _section(db, "disputes", _DISPUTES, query, "status <> 'planned'")
     state = f"There is an outage: {silence}." if silence else "Everybody is answered."
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Simulator</title>'
         f"<style>{_STYLE}</style></head><body><h1>A provider to test against</h1>"
         f"<p>It is {objects.iso(at)} here. {state}"
-        ' As JSON: <a href="/charges">charges</a>, <a href="/refunds">refunds</a>.</p>'
-        f"{charges}{refunds}</body></html>"
+        ' As JSON: <a href="/charges">charges</a>, <a href="/refunds">refunds</a>,'
+        ' <a href="/disputes">disputes</a>.</p>'
+        f"{charges}{refunds}{disputes}</body></html>"
     )
 
 
-def _section(db: sqlite3.Connection, name: str, columns: Sequence[str], query: Query) -> str:
+def _section(
+    db: sqlite3.Connection, name: str, columns: Sequence[str], query: Query, which: str = "true"
+) -> str:
     table = f"sim_{name.removesuffix('s')}"
     before = _before(query, name)
-    (count,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+    (count,) = db.execute(f"SELECT count(*) FROM {table} WHERE {which}").fetchone()  # noqa: S608
     rows = db.execute(
-        f"SELECT * FROM {table} WHERE seq < ? ORDER BY seq DESC LIMIT ?",  # noqa: S608
+        f"SELECT * FROM {table} WHERE seq < ? AND {which} ORDER BY seq DESC LIMIT ?",  # noqa: S608
         (before, ROWS + 1),
     ).fetchall()
     head = "".join(f"<th>{escape(column)}</th>" for column in ["created", *columns])

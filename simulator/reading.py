@@ -10,7 +10,7 @@ from simulator.orders import Refused
 
 PAGE_MAX = 100
 PAGE_DEFAULT = 50
-ObjectKind = Literal["charge", "refund"]
+ObjectKind = Literal["charge", "refund", "dispute"]
 Query = dict[str, str]
 
 
@@ -43,7 +43,9 @@ def many(db: sqlite3.Connection, kind: ObjectKind, query: Query, at: float | Non
         if name in query:
             conditions.append(f"created_at {comparison} :{name}")
             values[name] = _unix(query[name], name)
-    if at is not None:
+    if kind == "dispute":
+        conditions.append("status <> 'planned'")
+    elif at is not None:
         conditions.append(f"{'found_from' if reference else 'listed_from'} <= :now")
         values["now"] = at
     found = db.execute(

@@ -26,7 +26,11 @@ _ORDERS: list[tuple[re.Pattern[str], Kind]] = [
     (re.compile(rf"/v1/charges/{_ID}/void"), "void"),
     (re.compile(r"/v1/refunds"), "refund"),
 ]
-_BOOKS = re.compile(r"/(charge|refund)s")
+_BOOKS: dict[str, reading.ObjectKind] = {
+    "/charges": "charge",
+    "/refunds": "refund",
+    "/disputes": "dispute",
+}
 
 
 class Server(ThreadingHTTPServer):
@@ -80,10 +84,10 @@ class Handler(BaseHTTPRequestHandler):
             return Answer(200, {"status": "ok"})
         if path.startswith("/control/"):
             return self._controlled(lambda: control.look(self.server.store, path, query))
-        if found := _BOOKS.fullmatch(path):
+        if kind := _BOOKS.get(path):
             money.bring_up_to_date(self.server.store)
             with self.server.store.reading() as db:
-                return reading.many(db, "charge" if found[1] == "charge" else "refund", query, None)
+                return reading.many(db, kind, query, None)
         return self._known() or looking.look(self.server.store, path, query)
 
     def _order(self, path: str, raw: bytes) -> Answer:

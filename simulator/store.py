@@ -73,11 +73,33 @@ CREATE INDEX IF NOT EXISTS sim_refund_reference ON sim_refund (reference);
 CREATE INDEX IF NOT EXISTS sim_refund_created ON sim_refund (created_at, seq);
 CREATE INDEX IF NOT EXISTS sim_refund_charge ON sim_refund (charge);
 CREATE INDEX IF NOT EXISTS sim_refund_due ON sim_refund (due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS sim_dispute (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    charge TEXT NOT NULL REFERENCES sim_charge (id),
+    reference TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    currency TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    fee INTEGER CHECK (fee > 0),
+    -- One that is planned is there for nobody yet.
+    status TEXT NOT NULL CHECK (status IN ('planned', 'open', 'won', 'lost')),
+    created_at REAL NOT NULL,
+    decided_at REAL,
+    due_at REAL,
+    due_status TEXT,
+    later_status TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS sim_dispute_reference ON sim_dispute (reference);
+CREATE INDEX IF NOT EXISTS sim_dispute_created ON sim_dispute (created_at, seq);
+CREATE INDEX IF NOT EXISTS sim_dispute_charge ON sim_dispute (charge);
+CREATE INDEX IF NOT EXISTS sim_dispute_due ON sim_dispute (due_at) WHERE due_at IS NOT NULL;
 -- Money that moved. Nothing else counts.
 CREATE TABLE IF NOT EXISTS sim_effect (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     at REAL NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('capture', 'refund')),
+    -- A dispute takes money back, under its own id; one that is won gives it back.
+    kind TEXT NOT NULL CHECK (kind IN ('capture', 'refund', 'dispute', 'dispute_won')),
     object TEXT NOT NULL,
     reference TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount > 0),

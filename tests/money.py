@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +26,7 @@ from dispatcher.routes import ROUTES
 from dispatcher.runner import Run
 from gateways import registry, signatures
 from gateways.base import Notice
+from gateways.disputes import DisputeNotice
 from gateways.mocks import webhook
 from outbox import delivery, leasing
 from outbox.handling import Started
@@ -194,7 +195,7 @@ def reciting(
 class Provider(Reciting):
     """A provider that says what it is told to, and signs its webhooks as the mocks do."""
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> Notice:
+    def read_webhook(self, headers: Any, body: bytes, now: float) -> Notice | DisputeNotice:
         return webhook.read(headers, body, secrets=settings.MOCK_WEBHOOK_SECRETS, now=now)
 
 

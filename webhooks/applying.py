@@ -10,13 +10,14 @@ from core.db import needs_transaction, rows, rows_of_values
 from core.kill_points import reached
 from core.logging import get_logger
 from core.metrics import PROVIDER_EVENTS
+from gateways.disputes import DisputeSaid
 from outbox import staging
 from outbox.handling import Again, Completion, Done, Started
-from payments import cases, notices, placing, unasked
+from payments import cases, disputing, notices, placing, unasked
 from payments.cases import Case, Docket
 from payments.changes import Changes
 from payments.models import Notice
-from payments.placing import Address, Placing
+from payments.placing import DISPUTE, Address, Placing
 from webhooks.ingress import APPLY
 from webhooks.models import ProviderEvent
 
@@ -25,6 +26,7 @@ log = get_logger(__name__)
 # A refund of ours that is in doubt is asked about every minute at the most.
 WAIT_SECONDS_MIN, WAIT_SECONDS_MAX = 2.0, 60.0
 NOT_TOLD_APART = "it may be a refund of ours that is still in doubt"
+NOT_CAPTURED = "it is about a charge that is not known to be captured yet"
 
 _WRITE_APPLIED = """
     UPDATE webhooks_providerevent SET applied_at = now() WHERE id = ANY(%s::uuid[])
@@ -51,9 +53,12 @@ class Pile:
         operation_id = place.operation_ids.get(event_id) or place.charges.get(event_id)
         return self.docket.cases[operation_id] if operation_id else None
 
-    def waits(self, event: ProviderEvent) -> bool:
-        """Tell whether a refund of ours is being asked about before anybody can tell."""
+    def waits(self, event: ProviderEvent, starts: int) -> bool:
+        """Tell whether an operation of ours is being asked about before anybody can tell."""
         case = self.case_of(event.id)
+        if event.kind == DISPUTE:
+            is_new = _is_new(event)
+            return is_new and case is not None and disputing.may_be_captured(case, starts)
         is_in_doubt = event.id in self.placing.in_doubt and _is_new(event)
         return is_in_doubt and case is not None and not case.payment.needs_review
 
@@ -93,7 +98,11 @@ class ProviderEventHandler:
         """Apply or park each event."""
         changes = Changes(case.docket.now)
         events = [case.events[message.subject_id] for message, _ in answers]
-        waiting = {event.id for event in events if case.waits(event)}
+        waiting = {
+            message.subject_id
+            for message, _ in answers
+            if case.waits(case.events[message.subject_id], message.starts)
+        }
         new = [event for event in events if _is_new(event) and event.id not in waiting]
         reasons = _take(case, new, changes)
         changes.flush()
@@ -142,16 +151,29 @@ def _address(event: ProviderEvent) -> Address:
 
 @needs_transaction
 def _wait(pile: Pile, message: Started) -> Again:
-    """Have the provider asked about the refunds of ours that it may be, and come back."""
+    """Have the provider asked about the operations of ours that matter, and come back."""
+    event_id, error = message.subject_id, NOT_TOLD_APART
+    disputed = pile.case_of(event_id) if pile.events[event_id].kind == DISPUTE else None
+    if disputed is not None:
+        error = NOT_CAPTURED
     if message.starts == 1:
-        staging.hasten(pile.placing.in_doubt[message.subject_id])
+        if disputed is not None:
+            disputing.ask_for_capture(disputed, pile.docket.now)
+        else:
+            staging.hasten(pile.placing.in_doubt[event_id])
     seconds = min(WAIT_SECONDS_MIN * message.starts, WAIT_SECONDS_MAX)
-    return Again(timedelta(seconds=seconds), "in_doubt", spends=False, error=NOT_TOLD_APART)
+    return Again(timedelta(seconds=seconds), "in_doubt", spends=False, error=error)
 
 
 def _take(pile: Pile, events: Sequence[ProviderEvent], changes: Changes) -> dict[UUID, str]:
     """Take what has a place; return, by event, why a person should look, where one should."""
-    place, told = pile.placing, {event.id: _notice(event) for event in events}
+    place = pile.placing
+    disputes = [
+        (pile.docket.cases[charge_id], _told(event))
+        for event in events
+        if event.kind == DISPUTE and (charge_id := place.charges.get(event.id))
+    ]
+    told = {event.id: _notice(event) for event in events if event.kind != DISPUTE}
     reasons = {event.id: place.unplaceable[event.id] for event in events
                if event.id in place.unplaceable}  # fmt: skip
     reasons |= {event.id: NOT_TOLD_APART for event in events if event.id in place.in_doubt}
@@ -164,6 +186,7 @@ def _take(pile: Pile, events: Sequence[ProviderEvent], changes: Changes) -> dict
     ]
     opened, refused = unasked.open_cases(seen, changes)
     found |= opened
+    reasons |= disputing.take(disputes, changes)
     objections = notices.take([(found[id_], told[id_]) for id_ in told if id_ in found], changes)
     return reasons | refused | {event_id: why for event_id, why in objections.items() if why}
 
@@ -178,6 +201,20 @@ def _notice(event: ProviderEvent) -> Notice:
         account=event.account,
         code=event.code,
         detail=event.detail,
+    )
+
+
+def _told(event: ProviderEvent) -> disputing.Told:
+    return disputing.Told(
+        id=event.id,
+        gateway=event.gateway,
+        provider_id=event.provider_id,
+        said=DisputeSaid(event.outcome),
+        amount=event.amount,
+        currency=event.currency,
+        account=event.account,
+        fee=event.fee,
+        reason=event.code,
     )
 
 

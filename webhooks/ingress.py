@@ -1,6 +1,7 @@
 """Providers' door: verify, store once, answer. Applying is a worker's business."""
 
 import time
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -19,12 +20,15 @@ from core.metrics import PROVIDER_EVENTS
 from core.money import STORABLE_AMOUNT_MAX
 from core.provider_text import CODE_LENGTH, DETAIL_LENGTH, ID_LENGTH, clean, clean_id
 from gateways import base, registry
+from gateways.disputes import DisputeNotice
 from outbox import staging
 from outbox.waking import wake
+from payments.placing import DISPUTE
 
 log = get_logger(__name__)
 
 APPLY = "apply"
+Told = base.Notice | DisputeNotice
 
 _RECEIVED = {"type": "object", "properties": {"received": {"type": "boolean"}}}
 
@@ -32,10 +36,11 @@ _RECEIVED = {"type": "object", "properties": {"received": {"type": "boolean"}}}
 _STORE = """
     INSERT INTO webhooks_providerevent
         (id, gateway, content_sha256, event_id, kind, outcome, reference, charge_reference,
-         provider_id, amount, currency, account, code, detail, content, parked_at, parked_reason)
+         provider_id, amount, fee, currency, account, code, detail, content, parked_at,
+         parked_reason)
     VALUES (%(id)s, %(gateway)s, %(digest)s, %(event_id)s, %(kind)s, %(outcome)s, %(reference)s,
-            %(charge_reference)s, %(provider_id)s, %(amount)s, %(currency)s, %(account)s,
-            %(code)s, %(detail)s, %(content)s,
+            %(charge_reference)s, %(provider_id)s, %(amount)s, %(fee)s, %(currency)s,
+            %(account)s, %(code)s, %(detail)s, %(content)s,
             CASE WHEN %(parked_reason)s <> '' THEN now() END, %(parked_reason)s)
     ON CONFLICT (gateway, content_sha256) DO NOTHING
     RETURNING id
@@ -43,7 +48,7 @@ _STORE = """
 _UNREADABLE: dict[str, Any] = {
     **dict.fromkeys(("event_id", "kind", "outcome", "reference", "charge_reference"), ""),
     **dict.fromkeys(("provider_id", "currency", "account", "code", "detail"), ""),
-    "amount": None,
+    **dict.fromkeys(("amount", "fee")),
     "parked_reason": "it cannot be read",
 }
 
@@ -72,7 +77,7 @@ class ProviderWebhook(APIView):
         return Response({"received": True})
 
 
-def _read(gateway: str, request: Request, body: bytes) -> base.Notice | None:
+def _read(gateway: str, request: Request, body: bytes) -> Told | None:
     """Verify and read; None is a webhook that is genuine and says nothing we can keep."""
     try:
         notice = registry.get(gateway).read_webhook(request.headers, body, time.time())
@@ -90,21 +95,27 @@ def _read(gateway: str, request: Request, body: bytes) -> base.Notice | None:
         return None
 
 
-def _storable(notice: base.Notice) -> base.Notice:
-    if abs(notice.outcome.amount or 0) > STORABLE_AMOUNT_MAX:
+def _storable(notice: Told) -> Told:
+    if any(abs(amount or 0) > STORABLE_AMOUNT_MAX for amount in _amounts(notice)):
         message = "the amount is larger than any"
         raise base.NoticeMalformed(message)
     return notice
 
 
-def _store(gateway: str, body: bytes, notice: base.Notice | None) -> str:
+def _amounts(notice: Told) -> Sequence[int | None]:
+    if isinstance(notice, DisputeNotice):
+        return notice.amount, notice.fee
+    return (notice.outcome.amount,)
+
+
+def _store(gateway: str, body: bytes, notice: Told | None) -> str:
     event_id = uuid7()
     columns = {
         "id": event_id,
         "gateway": gateway,
         "digest": sha256(body).hexdigest(),
         "content": clean(body.decode("utf-8", "replace"), settings.BODY_LIMIT_BYTES),
-        **(_columns(notice) if notice else _UNREADABLE),
+        **_columns(notice),
     }
     lane = f"{APPLY}:{gateway}"
     with transaction():
@@ -123,8 +134,12 @@ def _store(gateway: str, body: bytes, notice: base.Notice | None) -> str:
     return "stored"
 
 
-def _columns(notice: base.Notice) -> dict[str, Any]:
+def _columns(notice: Told | None) -> dict[str, Any]:
     """Return what was said, as it may be stored."""
+    if notice is None:
+        return _UNREADABLE
+    if isinstance(notice, DisputeNotice):
+        return _dispute_columns(notice)
     outcome = notice.outcome
     return {
         "event_id": clean(notice.event_id, ID_LENGTH),
@@ -134,9 +149,28 @@ def _columns(notice: base.Notice) -> dict[str, Any]:
         "charge_reference": clean(notice.charge_reference, ID_LENGTH),
         "provider_id": clean_id(notice.provider_id),
         "amount": outcome.amount,
+        "fee": None,
         "currency": clean(outcome.currency, CODE_LENGTH),
         "account": clean_id(outcome.account),
         "code": clean(outcome.code, CODE_LENGTH),
         "detail": clean(outcome.message, DETAIL_LENGTH),
+        "parked_reason": "",
+    }
+
+
+def _dispute_columns(notice: DisputeNotice) -> dict[str, Any]:
+    return {
+        "event_id": clean(notice.event_id, ID_LENGTH),
+        "kind": DISPUTE,
+        "outcome": notice.said.value,
+        "reference": clean(notice.charge_reference, ID_LENGTH),
+        "charge_reference": "",
+        "provider_id": clean_id(notice.provider_id),
+        "amount": notice.amount,
+        "fee": notice.fee,
+        "currency": clean(notice.currency, CODE_LENGTH),
+        "account": clean_id(notice.account),
+        "code": clean(notice.reason, CODE_LENGTH),
+        "detail": "",
         "parked_reason": "",
     }

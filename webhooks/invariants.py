@@ -23,12 +23,26 @@ INVARIANTS: list[Invariant] = [
         """
         SELECT e.id, e.gateway, e.outcome, n.outcome AS fact FROM webhooks_providerevent e
         LEFT JOIN payments_notice n ON n.id = e.id
-        WHERE e.applied_at IS NOT NULL AND n.id IS NULL
+        WHERE e.applied_at IS NOT NULL AND n.id IS NULL AND e.kind <> 'dispute'
               AND (e.kind <> 'refund' OR e.outcome = 'succeeded' OR EXISTS (
                   SELECT 1 FROM payments_operation o
                   WHERE o.kind = 'refund' AND e.reference IN (o.id::text, o.refund_id::text)))
            OR n.id IS NOT NULL AND (n.outcome, n.provider_id, n.amount, n.currency, n.account)
               IS DISTINCT FROM (e.outcome, e.provider_id, e.amount, e.currency, e.account)
+        """,
+    ),
+    Invariant(
+        "webhooks-disputes-are-facts",
+        "what was applied of a dispute stands among its facts as it was received, and nothing else",
+        """
+        SELECT e.id AS event, f.id AS fact, e.outcome, f.said
+        FROM (SELECT * FROM webhooks_providerevent
+              WHERE kind = 'dispute' AND applied_at IS NOT NULL) AS e
+        FULL JOIN (SELECT fact.*, d.gateway, d.provider_id FROM payments_disputefact fact
+                   JOIN payments_dispute d ON d.id = fact.dispute_id) AS f ON f.id = e.id
+        WHERE (e.id, e.gateway, e.provider_id, e.outcome, e.amount, e.currency, e.fee, e.account)
+              IS DISTINCT FROM
+              (f.id, f.gateway, f.provider_id, f.said, f.amount, f.currency, f.fee, '')
         """,
     ),
     Invariant(

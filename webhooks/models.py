@@ -26,6 +26,7 @@ class ProviderEvent(models.Model):
     charge_reference = models.TextField(default="", db_default="")  # what a refund gives back
     provider_id = models.TextField(default="")
     amount = models.BigIntegerField(null=True)
+    fee = models.BigIntegerField(null=True)  # of a dispute, if it says so
     currency = models.TextField(default="")
     account = models.TextField(default="", db_default="")  # as named, if it is another one
     code = models.TextField(default="")

@@ -5,7 +5,7 @@ from core.refusals import Refusal, differs
 _TABLE = "webhooks_providerevent"
 _SAID = (
     *("id", "gateway", "content_sha256", "event_id", "kind", "outcome", "reference"),
-    *("provider_id", "amount", "currency", "code", "detail", "content", "received_at"),
+    *("provider_id", "amount", "fee", "currency", "code", "detail", "content", "received_at"),
 )
 REFUSALS = [
     Refusal(

@@ -82,6 +82,7 @@ class Written:
     outcome: Outcome
     due_at: float | None
     expires_at: float | None = None
+    is_new: bool = True
 
 
 class Book:
@@ -100,7 +101,7 @@ class Book:
             if key_lifetime_seconds is not None:
                 kept = _kept_answer(db, entry, now - key_lifetime_seconds)
                 if kept is not None:
-                    return Written(kept, due_at=None)
+                    return Written(kept, due_at=None, is_new=False)
             written = _carry_out(db, entry, now)
             if key_lifetime_seconds is not None:
                 _keep_answer(db, entry, written.outcome, now)

@@ -23,6 +23,7 @@ from gateways.base import (
     Refund,
     Void,
 )
+from gateways.disputes import DisputeNotice
 from gateways.mocks import tokens, webhook
 from gateways.mocks.book import EXPIRED, Entry, Written, book_at, expiry_of
 from gateways.mocks.notifier import Notifier
@@ -30,6 +31,7 @@ from gateways.mocks.tokens import After, Before, Script
 
 _RETRY_AFTER_SECONDS = 1.0
 _DAY_SECONDS = 86_400.0
+_DISPUTE_REASON = "fraudulent"
 
 
 class MockProvider:
@@ -149,7 +151,9 @@ class MockProvider:
         """Look the operation up in the books."""
         return self._book.find(query.kind, str(query.operation_id))
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> Notice:
+    def read_webhook(
+        self, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Notice | DisputeNotice:
         """Verify and read a webhook; without secrets nobody can have signed one.
 
         :raises SignatureInvalid: if no active secret made the signature
@@ -163,6 +167,7 @@ class MockProvider:
         written = self._book.write(entry, key_lifetime_seconds=self._key_lifetime_seconds)
         self._announce(entry, written)
         self._announce_expiry(entry, written)
+        self._dispute(entry, written)
         _wait(entry.script.seconds, deadline)
         self._fail_after(entry, written.outcome.provider_id, deadline)
         return written.outcome
@@ -241,6 +246,24 @@ class MockProvider:
             json.dumps(body).encode(),
             lambda: self._book.holds_object(provider_id),
         )
+
+    def _dispute(self, entry: Entry, written: Written) -> None:
+        """Tell of a dispute over what was captured, step by step, as a payer's bank opens it."""
+        is_captured = written.outcome.kind is OutcomeKind.SUCCEEDED and not entry.holds
+        if self._notifier is None or not (written.is_new and is_captured):
+            return
+        for step, said in enumerate(entry.script.disputes, start=1):
+            body = {
+                "id": f"evt_{said}_{written.outcome.provider_id}",
+                "type": f"dispute.{said}",
+                "charge_reference": entry.charge_operation or entry.operation,
+                "provider_id": f"dp_{written.outcome.provider_id}",
+                "amount": entry.amount,
+                "currency": entry.currency,
+                "code": _DISPUTE_REASON,
+            }
+            at = time.time() + step * tokens.DISPUTE_SECONDS
+            self._notifier.send_at(at, json.dumps(body).encode())
 
 
 def _wait(seconds: float, deadline: Deadline) -> None:

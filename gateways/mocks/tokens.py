@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from gateways.base import OutcomeKind
+from gateways.disputes import DisputeSaid
 
 
 class Before(Enum):
@@ -44,6 +45,7 @@ class Script:
     hidden_seconds: float = 0.0
     amount_excess: int = 0
     held_seconds: float | None = None  # when the mock lets go of what it holds by itself
+    disputes: tuple[DisputeSaid, ...] = ()  # what is told of it afterwards, one after the other
 
 
 SUCCESS = Script()
@@ -52,6 +54,7 @@ LATE_SECONDS = 2.0
 SLOW_SECONDS = 3.0
 HIDDEN_SECONDS = 4.0
 HELD_SECONDS = 2.0
+DISPUTE_SECONDS = 2.0
 
 _DECLINE_CODES = (
     "insufficient_funds",
@@ -103,6 +106,13 @@ CHARGES: dict[str, Script] = {
     "tok_rate_limited_once": Script(before=Before.RATE_LIMITED_ONCE),
     "tok_wrong_amount": Script(amount_excess=1),
     "tok_authorization_expires": Script(held_seconds=HELD_SECONDS),
+}
+
+# The payment succeeds and is disputed afterwards.
+DISPUTES: dict[str, Script] = {
+    "tok_dispute_opened": Script(disputes=(DisputeSaid.OPENED,)),
+    "tok_dispute_won": Script(disputes=(DisputeSaid.OPENED, DisputeSaid.WON)),
+    "tok_dispute_lost": Script(disputes=(DisputeSaid.OPENED, DisputeSaid.LOST)),
 }
 
 # A refund's script is chosen by what its charge was paid with; the charge itself succeeds.

@@ -14,6 +14,7 @@ from gateways.base import (
     Outcome,
     OutcomeKind,
 )
+from gateways.disputes import DisputeNotice, DisputeSaid
 
 HEADER = "X-Webhook-Signature"
 
@@ -31,9 +32,12 @@ _TYPES: dict[str, tuple[Kind, OutcomeKind]] = {
     "refund.succeeded": ("refund", OutcomeKind.SUCCEEDED),
     "refund.failed": ("refund", OutcomeKind.DECLINED),
 }
+_DISPUTES = {f"dispute.{said}": said for said in DisputeSaid}
 
 
-def read(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[str], now: float) -> Notice:
+def read(
+    headers: Mapping[str, str], body: bytes, *, secrets: Sequence[str], now: float
+) -> Notice | DisputeNotice:
     """Verify the raw body against every active secret, then parse it.
 
     :raises SignatureInvalid: if no secret made the signature
@@ -41,7 +45,9 @@ def read(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[str], now
     :raises NoticeMalformed: if the body is not one of the mocks' events
     """
     signed_at = signatures.verify(headers, HEADER, body, secrets=secrets, now=now)
-    return _notice(_parsed(body), signed_at)
+    content = _parsed(body)
+    said = _DISPUTES.get(_text(content, "type"))
+    return _dispute(said, content, signed_at) if said else _notice(content, signed_at)
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
@@ -81,6 +87,22 @@ def _notice(content: dict[str, Any], occurred_at: datetime) -> Notice:
     )
 
 
+def _dispute(said: DisputeSaid, content: dict[str, Any], occurred_at: datetime) -> DisputeNotice:
+    charge_reference = _text(content, "charge_reference", required=False)
+    reference = _text(content, "reference", required=not charge_reference)
+    return DisputeNotice(
+        event_id=_text(content, "id"),
+        said=said,
+        provider_id=_text(content, "provider_id"),
+        charge_reference=charge_reference or reference,
+        amount=_amount(content),
+        currency=_currency(content),
+        occurred_at=occurred_at,
+        reason=_text(content, "code", required=False),
+        fee=_amount(content, "fee") if content.get("fee") is not None else None,
+    )
+
+
 def _text(
     content: dict[str, Any], member: str, *, limit: int = _TEXT_LENGTH_MAX, required: bool = True
 ) -> str:
@@ -95,10 +117,10 @@ def _text(
     return value
 
 
-def _amount(content: dict[str, Any]) -> int:
-    value = content.get("amount")
+def _amount(content: dict[str, Any], member: str = "amount") -> int:
+    value = content.get(member)
     if type(value) is not int or not 0 < value <= _AMOUNT_MAX:
-        message = "amount is not a positive whole number"
+        message = f"{member} is not a positive whole number"
         raise NoticeMalformed(message)
     return value
 

@@ -10,11 +10,13 @@ class Mock(MockProvider):
 
     def charge_script(self, payment_method: str) -> Script:
         """Choose by the value itself."""
-        return tokens.CHARGES.get(payment_method, tokens.SUCCESS)
+        disputed = tokens.DISPUTES.get(payment_method, tokens.SUCCESS)
+        return tokens.CHARGES.get(payment_method, disputed)
 
     def capture_script(self, payment_method: str) -> Script:
-        """Choose by the value of the charge."""
-        return tokens.CAPTURES.get(payment_method, tokens.SUCCESS)
+        """Choose by the value of the charge; what is held first is disputed once it is captured."""
+        disputed = tokens.DISPUTES.get(payment_method, tokens.SUCCESS)
+        return tokens.CAPTURES.get(payment_method, disputed)
 
     def void_script(self, payment_method: str) -> Script:
         """Choose by the value of the charge."""

@@ -30,7 +30,9 @@ from gateways.base import (
     Void,
     declined,
 )
+from gateways.disputes import DisputeNotice
 from gateways.http import Client, Response
+from gateways.simulated import disputes
 from gateways.simulated.objects import NOT_HELD, TEXT_LENGTH_MAX, Reader, not_held, text
 
 SIGNATURE_HEADER = "Simulator-Signature"
@@ -167,7 +169,9 @@ class Simulator:
             return Found(not_held(done[0]), tuple(done))
         return NotFound(tuple(done))
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> Notice:
+    def read_webhook(
+        self, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Notice | DisputeNotice:
         """Verify the raw body, then read it.
 
         :raises SignatureInvalid: if no active secret made the signature
@@ -230,8 +234,11 @@ class Simulator:
             raise UnexpectedAnswer(message)
         return found, following
 
-    def _notice(self, event: Any, signed_at: datetime) -> Notice:
+    def _notice(self, event: Any, signed_at: datetime) -> Notice | DisputeNotice:
         content = event.get("data") if isinstance(event, dict) else None
+        if disputes.is_dispute(content):
+            event_id, account = text(event, "id"), self._reader.account
+            return disputes.read(content, event_id=event_id, account=account, occurred_at=signed_at)
         news = self._reader.sightings(content)[-1]
         return Notice(
             event_id=text(event, "id"),

@@ -90,7 +90,7 @@ class Reader:
         return Outcome(
             kind=kind,
             provider_id=text(content, "id"),
-            amount=_amount(content, amount),
+            amount=amount_of(content, amount),
             currency=text(content, "currency"),
             account="" if account == self.account else account,
             code=text(failure, "code") if is_refused else "",
@@ -145,7 +145,11 @@ def _is_manual(content: dict[str, Any]) -> bool:
     return content.get("capture_method") == "manual"
 
 
-def _amount(content: dict[str, Any], member: str) -> int:
+def amount_of(content: dict[str, Any], member: str) -> int:
+    """Return a member that has to be an amount in minor units.
+
+    :raises UnexpectedAnswer: if it is not
+    """
     value = content.get(member)
     if type(value) is not int or value <= 0:
         message = f"{member} is not an amount"

@@ -164,6 +164,7 @@ class PaymentPages(Statused):
         operations = list(row.operations.order_by("id")[:ROWS_MAX])
         refunds = list(row.refunds.select_related("operation").order_by("id")[:ROWS_MAX])
         ids, sources = [one.id for one in operations], [row.id, *(one.id for one in refunds)]
+        sources += row.disputes.order_by("id").values_list("id", flat=True)[:ROWS_MAX]
         messages = messages_of(ids)
         return [
             trail.operations(operations),

@@ -40,10 +40,14 @@ STATUS_TONES = {
     "closed": "calm",
     "open": "busy",
     "REFUNDED": "calm",
+    "OPEN": "warn",
+    "WON": "good",
+    "LOST": "bad",
 }
 _CAUSES = {
     "attempt": "payments_attempt",
     "notice": "payments_notice",
+    "dispute_fact": "payments_disputefact",
     "message": "outbox_message",
 }
 _BOOKED = (
@@ -57,6 +61,10 @@ _BOOKED = (
     bookkeeping.REFUND_FAILED,
     bookkeeping.CAPTURED_AGAIN,
     bookkeeping.REFUNDED_AGAIN,
+    bookkeeping.DISPUTE_OPENED,
+    bookkeeping.DISPUTE_FEE,
+    bookkeeping.DISPUTE_WON,
+    bookkeeping.DISPUTE_LOST,
 )
 
 
@@ -179,9 +187,7 @@ def history(**of: Any) -> Section:
         [
             (
                 words.moment(one.at),
-                words.link("payments_refund", one.refund_id, "refund")
-                if one.refund_id
-                else "payment",
+                _whose(one),
                 one.before,
                 words.tinted(one.after, STATUS_TONES),
                 cause(one.cause, one.cause_id, one.cause),
@@ -190,6 +196,14 @@ def history(**of: Any) -> Section:
         ],
         "No status has changed.",
     )
+
+
+def _whose(step: StatusChange) -> Any:
+    if step.dispute_id:
+        return words.link("payments_dispute", step.dispute_id, "dispute")
+    if step.refund_id:
+        return words.link("payments_refund", step.refund_id, "refund")
+    return "payment"
 
 
 def cause(name: str, key: UUID, text: Any) -> Any:
@@ -209,7 +223,7 @@ def surplus(operation_ids: Iterable[UUID]) -> list[UUID]:
 
 
 def books(sources: Iterable[UUID]) -> Section:
-    """Return the ledger lines of these payments, refunds and surpluses, as they were written."""
+    """Return the ledger lines of these payments, refunds, disputes and surpluses, as written."""
     found = (
         Transfer.objects.filter(
             transaction__kind__in=_BOOKED, transaction__source_id__in=list(sources)

@@ -3,6 +3,7 @@
 A value is the SQL that does the damage, and the other invariants that the same damage breaks.
 """
 
+from tests.config.damage_to_disputes import OF_DISPUTES
 from tests.config.damage_to_holds import OF_HOLDS
 from tests.config.damage_to_lists import OF_LISTS
 from tests.config.damage_to_money import OF_MONEY, OF_SURPLUS, OF_TRANSACTIONS
@@ -22,5 +23,6 @@ ALL: dict[str, list[Damage]] = {
     **OF_SURPLUS,
     **OF_TRANSACTIONS,
     **OF_UNASKED,
+    **OF_DISPUTES,
     **OF_LISTS,
 }

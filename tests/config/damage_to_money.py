@@ -103,8 +103,11 @@ OF_MONEY = {
     "payments-booked-to-their-parties": [
         Damage(f"UPDATE ledger_account SET owner = 'another' WHERE code = '{code}'", also)
         for code, also in (
-            ("merchant_payable", ()),
-            ("gateway_receivable", ("payments-surplus-was-told",)),
+            ("merchant_payable", ("payments-disputes-as-booked",)),
+            (
+                "gateway_receivable",
+                ("payments-surplus-was-told", "payments-disputes-as-booked"),
+            ),
             ("refunds_clearing", ()),
         )
     ],

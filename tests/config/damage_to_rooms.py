@@ -94,7 +94,10 @@ OF_WEBHOOKS = {
         Damage("UPDATE webhooks_providerevent SET parked_at = NULL, parked_reason = ''")
     ],
     "webhooks-applied-are-facts": [
-        Damage("UPDATE webhooks_providerevent SET amount = 1 WHERE applied_at IS NOT NULL"),
+        Damage(
+            "UPDATE webhooks_providerevent SET amount = 1"
+            " WHERE applied_at IS NOT NULL AND kind <> 'dispute'"
+        ),
         Damage("DELETE FROM payments_notice WHERE outcome = 'declined'"),
     ],
     "webhooks-facts-were-received": [
@@ -119,6 +122,8 @@ OF_TRIGGERS = {
         "ALTER TABLE payments_payment DISABLE TRIGGER payments_payment_legal_move",
         "ALTER TABLE payments_event ENABLE TRIGGER payments_event_append_only",
         "DROP TRIGGER payments_refund_fits ON payments_refund",
+        "DROP TRIGGER payments_dispute_fits ON payments_dispute",
+        "ALTER TABLE payments_operation DISABLE TRIGGER payments_operation_undisputed",
         """
         DROP TRIGGER payments_attempt_answered_once ON payments_attempt;
         CREATE TRIGGER payments_attempt_answered_once BEFORE UPDATE OF outcome ON payments_attempt
@@ -147,6 +152,9 @@ OF_RIGHTS = {
         "GRANT UPDATE (status) ON payments_payment TO {operator}",
         "GRANT UPDATE (outcome) ON payments_attempt TO {operator}",
         "GRANT INSERT ON payments_statuschange TO {operator}",
+        "GRANT UPDATE (amount) ON payments_dispute TO {serving}",
+        "GRANT UPDATE (status) ON payments_dispute TO {operator}",
+        "GRANT INSERT ON payments_disputefact TO {operator}",
     ],
     "outbox-rights-as-listed": [
         "GRANT DELETE ON outbox_lapse TO {serving}",

@@ -64,7 +64,13 @@ def live_through() -> None:
     settle_everything()
 
     tell_late(declined, plain, twice)
+    hear_from_elsewhere(shop, partly, twice)
+
+
+def hear_from_elsewhere(shop: Shop, partly: Payment, twice: Payment) -> None:
+    """Have a refund that nobody asked for, disputes, and a person who looks."""
     refunded_elsewhere(partly)
+    disputed(shop)
     look_at(twice)
 
 
@@ -113,6 +119,23 @@ def refunded_elsewhere(payment: Payment) -> None:
             amount=350,
         )
     settle_everything()
+
+
+def disputed(shop: Any) -> None:
+    """Have disputes be opened, won, lost, and said to be both."""
+    for said in (["opened"], ["won", "opened"], ["opened", "lost"], ["opened", "won", "lost"]):
+        payment = shop.accepted(1_200)
+        settle_everything()
+        for one in said:
+            tell(
+                "mock_success",
+                type=f"dispute.{one}",
+                reference=str(payment.id),
+                provider_id=f"dp_{payment.id}",
+                amount=900,
+                fee=15,
+            )
+            settle_everything()
 
 
 def look_at(payment: Payment) -> None:

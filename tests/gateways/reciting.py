@@ -20,6 +20,7 @@ from gateways.base import (
     SignatureInvalid,
     Void,
 )
+from gateways.disputes import DisputeNotice
 
 SECRET = "sk-very-secret"
 
@@ -79,5 +80,7 @@ class Reciting:
         answer: Found | NotFound = self._answer(query)
         return answer
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> Notice:
+    def read_webhook(
+        self, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Notice | DisputeNotice:
         raise SignatureInvalid

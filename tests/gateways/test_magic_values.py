@@ -21,6 +21,7 @@ SECTIONS = {
     "Captures": tokens.CAPTURES,
     "Cancellations": tokens.VOIDS,
     "Refunds": tokens.REFUNDS,
+    "Disputes": tokens.DISPUTES,
 }
 ALL = {value: script for scripts in SECTIONS.values() for value, script in scripts.items()}
 
@@ -51,3 +52,5 @@ def test_the_waits_on_the_page_are_the_waits_of_the_mocks():
     assert f"after {tokens.SLOW_SECONDS:.0f} s" in said["tok_slow"]
     assert f"for {tokens.HIDDEN_SECONDS:.0f} s" in said["tok_find_lags"]
     assert f"after {tokens.HELD_SECONDS:.0f} s" in said["tok_authorization_expires"]
+    for sentence in rows("Disputes").values():
+        assert f"after {tokens.DISPUTE_SECONDS:.0f} s" in sentence

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 
 from gateways import signatures
 from gateways.base import NoticeMalformed, OutcomeKind, SignatureInvalid
-from gateways.mocks import webhook
+from gateways.disputes import DisputeNotice, DisputeSaid
+from gateways.mocks import tokens, webhook
 from gateways.providers.mock import Mock
-from tests.gateways.making import AMOUNT, a_charge, a_refund, in_time
+from tests.gateways.making import AMOUNT, a_capture, a_charge, a_refund, in_time
 from tests.gateways.mocking import SECRETS, body_of
 
 NOW = 1_800_000_000.0
@@ -90,6 +92,13 @@ def test_without_secrets_every_signature_is_refused():
         {"id": "nul\x00"},
         {"id": "\ud800"},
         {"type": "charge.disputed"},
+        {"type": "dispute.updated"},
+        {"type": "dispute.opened", "reference": None},
+        {"type": "dispute.opened", "provider_id": ""},
+        {"type": "dispute.opened", "amount": 0},
+        {"type": "dispute.opened", "fee": 0},
+        {"type": "dispute.opened", "fee": "15"},
+        {"type": "dispute.opened", "currency": "inr"},
         {"type": ["charge.succeeded"]},
         {"reference": None},
         {"provider_id": None},
@@ -111,6 +120,27 @@ def test_a_signed_event_with_a_wrong_member_is_malformed(changed):
 
     with pytest.raises(NoticeMalformed):
         read(signatures.sign(SECRETS[0], body, NOW), body)
+
+
+@pytest.mark.parametrize("said", ["opened", "won", "lost"])
+def test_a_dispute_is_read_in_our_words(said):
+    body = body_of(
+        "operation-1", type=f"dispute.{said}", provider_id="dp_1", code="fraudulent", fee=15
+    )
+
+    notice = read(signatures.sign(SECRETS[0], body, NOW), body)
+
+    assert notice == DisputeNotice(
+        event_id="evt_1",
+        said=DisputeSaid(said),
+        provider_id="dp_1",
+        charge_reference="operation-1",
+        amount=AMOUNT,
+        currency="INR",
+        occurred_at=datetime.fromtimestamp(NOW, UTC),
+        reason="fraudulent",
+        fee=15,
+    )
 
 
 def test_members_we_do_not_know_are_left_alone():
@@ -221,6 +251,31 @@ class TestSending:
         bodies = [body for _, body in listener.wait_for(3)]
         assert len(bodies) == 3
         assert len(set(bodies)) == 1
+
+    def test_a_dispute_is_told_step_by_step_and_once_for_a_key(self, mock, listener):
+        charge = a_charge("tok_dispute_lost")
+        for _ in range(2):
+            outcome = mock.charge(charge, in_time())
+
+        told = [json.loads(body) for _, body in listener.wait_for(3, seconds=6)]
+
+        assert outcome.kind is OutcomeKind.SUCCEEDED
+        assert [one["type"] for one in told] == ["dispute.opened", "dispute.lost"]
+        assert {one["charge_reference"] for one in told} == {str(charge.operation_id)}
+        assert {one["provider_id"] for one in told} == {f"dp_{outcome.provider_id}"}
+        assert {one["amount"] for one in told} == {AMOUNT}
+
+    def test_what_is_held_first_is_disputed_when_it_is_captured(self, mock, listener):
+        charge = a_charge("tok_dispute_opened", captures=False)
+        mock.charge(charge, in_time())
+        assert listener.wait_for(1, seconds=tokens.DISPUTE_SECONDS + 0.5) == []
+
+        mock.capture(a_capture(charge, amount=400), in_time())
+
+        ((_, body),) = listener.wait_for(1)
+        told = json.loads(body)
+        assert (told["type"], told["amount"]) == ("dispute.opened", 400)
+        assert told["charge_reference"] == str(charge.operation_id)
 
     def test_it_gives_up_after_three_tries(self, mock, listener):
         listener.refusals_left = 9

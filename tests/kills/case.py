@@ -29,7 +29,7 @@ TAKEN_OVER = frozenset(
         *("worker.answer_begun", "worker.after_answer", "worker.before_settle"),
         *("worker.after_fence", "worker.after_answer_stored", "worker.after_outcome"),
         *("worker.settle_uncommitted", "worker.after_local_start"),
-        *("fold.after_changes", "fold.after_marks"),
+        *("fold.after_dispute", "fold.after_changes", "fold.after_marks"),
     }
 )
 # A zombie may have to find out first that its connection is gone.

@@ -123,6 +123,15 @@ def refunded_by_hand(story: Teller) -> None:
 
 
 @scenario()
+def disputed(story: Teller) -> None:
+    """Two payments are disputed; one of the disputes is won, the other one lost."""
+    ends = {story.pay("dispute_won"): "WON", story.pay("dispute_lost"): "LOST"}
+    sql = "SELECT 1 FROM payments_dispute WHERE payment_id = %s AND status = %s"
+    for payment, status in ends.items():
+        story.until(f"a dispute to be {status}", sql, payment, status)
+
+
+@scenario()
 def same_key(story: Teller) -> None:
     """One key is sent three times, and at once by several."""
     story.pay_all(["one", "one", "one", "two", "two"])

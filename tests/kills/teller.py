@@ -53,6 +53,8 @@ _TO_COME = """
     SELECT 1 FROM sim_charge, (SELECT coalesce(max(CAST(value AS REAL)), 0) AS offset
                                FROM sim_setting WHERE name = 'clock_offset_seconds')
     WHERE sim_charge.due_at < :now + offset + 30
+    UNION ALL
+    SELECT 1 FROM sim_dispute WHERE due_at IS NOT NULL
 """
 
 

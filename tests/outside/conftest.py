@@ -19,6 +19,7 @@ from tests.outside.journal import Journal
 CHARGES = (
     *("success", "success", "success", "decline_expired", "pending_success", "drop_after"),
     *("error_stored", "captured_twice", "webhook_twice", "webhook_forged", "success"),
+    *("dispute_opened", "dispute_won", "dispute_lost"),
 )
 REVIEWED = "UPDATE payments_payment SET needs_review = false, review_reason = ''"
 
@@ -66,6 +67,8 @@ def _lived(stack: Stack, path: Path) -> Path:
             merchants.refund(payment, key=f"part-{payment}", amount=300)
         merchants.refund(paid[2], key=f"rest-{paid[2]}")
         books.settle(stack)
+        planned = "SELECT 1 FROM sim_dispute WHERE due_at IS NOT NULL"
+        stack.until("all disputes", lambda: not simulated.ask(stack, planned), 30)
         waiting = "SELECT 1 FROM sim_letter WHERE delivered_at IS NULL AND given_up_at IS NULL"
         stack.until("all webhooks", lambda: not simulated.ask(stack, waiting), 30)
         books.settle(stack)
@@ -92,7 +95,8 @@ def ours(story: Story) -> Iterator[Connection]:
     """Connect to our books as their owner, with nothing in its way; what is written goes."""
     with closing(servers.connect(story.owner_url)) as connection, connection.cursor() as cursor:
         for table in ("ledger_transaction", "ledger_transfer", "payments_payment",
-                      "payments_refund", "payments_operation", "webhooks_providerevent",
+                      "payments_refund", "payments_operation", "payments_dispute",
+                      "webhooks_providerevent",
                       "core_idempotencyrecord"):  # fmt: skip
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield connection

@@ -15,8 +15,8 @@ from tests.outside import journal
 
 _TYPES = {"INTEGER": "bigint", "REAL": "double precision", "TEXT": "text"}
 _SIM_TABLES = (
-    *("sim_charge", "sim_refund", "sim_effect", "sim_call", "sim_letter", "sim_plan"),
-    "sim_setting",
+    *("sim_charge", "sim_refund", "sim_dispute", "sim_effect", "sim_call", "sim_letter"),
+    *("sim_plan", "sim_setting"),
 )
 _CJ_TABLES = {
     "cj_ask": {

@@ -93,13 +93,13 @@ CLAIMS = [
         WHERE n_tup_upd > 0 AND relname IN (
             'ledger_account', 'ledger_transaction', 'ledger_transfer', 'core_auditentry',
             'payments_event', 'payments_notice', 'payments_statuschange', 'payments_seen',
-            'outbox_lapse')
+            'payments_disputefact', 'outbox_lapse')
         UNION ALL
         -- Where two insert the same at once, one of them counts as deleted.
         SELECT relname, n_tup_del FROM pg_stat_user_tables
         WHERE n_tup_del > 0 AND relname IN (
             'ledger_transfer', 'core_auditentry', 'payments_event', 'payments_notice',
-            'payments_statuschange', 'payments_seen')
+            'payments_statuschange', 'payments_seen', 'payments_disputefact')
         """,
     ),
 ]

@@ -136,6 +136,28 @@ BOOKS = [
         quiescent=True,
     ),
     Invariant(
+        "provider-disputes-as-booked",
+        "at rest every dispute is one of ours, over the same money of the same charge, and stands"
+        " as it does there",
+        f"""
+        WITH theirs AS (
+            SELECT id AS object, reference, amount, currency, upper(status) AS status
+            FROM sim_dispute WHERE status <> 'planned'
+        ), ours AS (
+            SELECT d.provider_id AS object, o.id::text AS reference, d.amount, d.currency, d.status
+            FROM payments_dispute d
+            JOIN payments_operation o ON o.payment_id = d.payment_id AND o.kind = 'charge'
+            WHERE d.gateway = '{GATEWAY}'
+        )
+        SELECT t.object AS theirs, o.object AS ours, t.amount, o.amount AS our_amount, t.status,
+               o.status AS our_status
+        FROM theirs t FULL JOIN ours o ON o.object = t.object
+        WHERE (t.object, t.reference, t.amount, t.currency, t.status)
+              IS DISTINCT FROM (o.object, o.reference, o.amount, o.currency, o.status)
+        """,
+        quiescent=True,
+    ),
+    Invariant(
         "provider-owes-as-booked",
         "at rest the provider owes what our books say that it owes, by currency",
         f"""
@@ -147,7 +169,8 @@ BOOKS = [
             WHERE t.layer = 'posted' AND a.code = 'gateway_receivable' AND a.owner = '{GATEWAY}'
             GROUP BY a.currency
         ), theirs AS (
-            SELECT currency, sum(CASE kind WHEN 'capture' THEN amount ELSE -amount END) AS net
+            SELECT currency, sum(CASE WHEN kind IN ('capture', 'dispute_won') THEN amount
+                                      ELSE -amount END) AS net
             FROM sim_effect GROUP BY currency
         )
         SELECT currency, ours.net AS ours, theirs.net AS theirs

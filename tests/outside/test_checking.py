@@ -103,6 +103,27 @@ class TestProvider:
 
         assert asked(ours, told, at_rest=False) == set()
 
+    @pytest.mark.parametrize("change", [{"status": "won"}, {"amount": 1}, {"reference": "x"}])
+    def test_a_dispute_that_stands_otherwise_is_seen(self, ours, told, change):
+        alter(told, "sim_dispute", lambda row: row["status"] == "lost", **change)
+
+        assert asked(ours, told) == {"provider-disputes-as-booked"}
+
+    def test_a_dispute_that_we_do_not_know_is_seen(self, ours, told):
+        add(told, "sim_dispute", lambda row: row["status"] == "open", id="dp_x")
+
+        assert asked(ours, told) == {"provider-disputes-as-booked"}
+
+    def test_a_dispute_that_nobody_opened_is_seen(self, ours, told):
+        run(ours, "UPDATE payments_dispute SET provider_id = 'dp_x' WHERE status = 'OPEN'")
+
+        assert asked(ours, told) == {"provider-disputes-as-booked"}
+
+    def test_money_that_a_dispute_took_unseen_is_seen(self, ours, told):
+        add(told, "sim_effect", lambda row: row["kind"] == "dispute", reference="dp_x")
+
+        assert asked(ours, told) == {"provider-owes-as-booked"}
+
     def test_a_success_that_moved_no_money_is_seen(self, ours, told):
         charge = next(row for row in _rows(told, "sim_charge") if plain(row))
         remove(told, "sim_effect", lambda row: row["reference"] == charge["reference"])

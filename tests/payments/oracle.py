@@ -18,6 +18,7 @@ from gateways.base import (
     Found,
     Kind,
     NotFound,
+    DisputeNotice,
     Notice,
     NotSent,
     Outcome,
@@ -122,7 +123,9 @@ class Oracle:
             return Found(ours[0].outcome)
         return Found(declined(NOT_HELD), tuple(done)) if done else NotFound()
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> Notice:
+    def read_webhook(
+        self, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Notice | DisputeNotice:
         return webhook.read(headers, body, secrets=settings.MOCK_WEBHOOK_SECRETS, now=now)
 
     # What it does by itself

@@ -146,6 +146,46 @@ def plant_operation(connection: Connection, payment_id: str, **columns: Any) -> 
     )
 
 
+def plant_dispute(
+    connection: Connection,
+    payment_id: str,
+    status: str = "OPEN",
+    *,
+    at_once: str = "OPEN",
+    **columns: Any,
+) -> str:
+    """Plant a dispute over a payment, and bring it to a status; ``at_once`` is its first one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT merchant_id FROM payments_payment WHERE id = %s", [payment_id])
+        (merchant_id,) = cursor.fetchone() or (None,)
+    dispute_id = insert(
+        connection,
+        "payments_dispute",
+        **{
+            "payment_id": payment_id,
+            "merchant_id": merchant_id,
+            "mode": "test",
+            "gateway": "mock_success",
+            "provider_id": f"dp_{uuid4()}",
+            "amount": 400,
+            "currency": "INR",
+            "reason": "",
+            "status": at_once,
+            "version": 1,
+            **columns,
+        },
+    )
+    if status != "OPEN":
+        decided = {"status": status, "version": 2, "decided_at": "2026-01-01"}
+        update(connection, "payments_dispute", dispute_id, **decided)
+    return dispute_id
+
+
+def plant_dispute_fact(connection: Connection, dispute_id: str, **columns: Any) -> str:
+    fact = {"said": "opened", "amount": 400, "currency": "INR", "reason": "", **columns}
+    return insert(connection, "payments_disputefact", dispute_id=dispute_id, **fact)
+
+
 def plant_attempt(connection: Connection, operation_id: str, **columns: Any) -> str:
     return insert(
         connection,

@@ -11,6 +11,8 @@ from tests import servers
 from tests.payments.planting import (
     plant_attempt,
     plant_change,
+    plant_dispute,
+    plant_dispute_fact,
     plant_event,
     plant_notice,
     plant_operation,
@@ -24,7 +26,8 @@ PAYMENT, REFUND = "payments_payment", "payments_refund"
 OPERATION, ATTEMPT = "payments_operation", "payments_attempt"
 RESTRICTED = errors.RestrictViolation
 TABLES = (PAYMENT, REFUND, OPERATION, ATTEMPT, "payments_notice", "payments_seen",
-          "payments_statuschange", "payments_event")  # fmt: skip
+          "payments_statuschange", "payments_event", "payments_dispute",
+          "payments_disputefact")  # fmt: skip
 
 
 @pytest.fixture
@@ -38,6 +41,7 @@ def serving(django_db_setup: None) -> Iterator[Connection]:
 def one_of_each(connection: Connection) -> dict[str, str]:
     payment_id = plant_payment(connection, "SUCCESS")
     operation_id = plant_operation(connection, payment_id)
+    dispute_id = plant_dispute(connection, payment_id)
     return {
         PAYMENT: payment_id,
         REFUND: plant_refund(connection, payment_id),
@@ -47,6 +51,8 @@ def one_of_each(connection: Connection) -> dict[str, str]:
         "payments_seen": plant_seen(connection, operation_id),
         "payments_statuschange": plant_change(connection, payment_id),
         "payments_event": plant_event(connection),
+        "payments_dispute": dispute_id,
+        "payments_disputefact": plant_dispute_fact(connection, dispute_id),
     }
 
 
@@ -69,6 +75,7 @@ APPEND_ONLY = {
     "payments_seen": {"amount": 1},
     "payments_statuschange": {"cause": "somebody"},
     "payments_event": {"type": "payment.deleted"},
+    "payments_disputefact": {"said": "won"},
 }
 
 
@@ -111,6 +118,10 @@ FORBIDDEN = {
     "delete history": "DELETE FROM payments_statuschange",
     "change an event": "UPDATE payments_event SET type = ''",
     "delete an event": "DELETE FROM payments_event",
+    "change a disputed amount": "UPDATE payments_dispute SET amount = 1",
+    "delete a dispute": "DELETE FROM payments_dispute",
+    "change what was said of a dispute": "UPDATE payments_disputefact SET said = 'won'",
+    "delete what was said of a dispute": "DELETE FROM payments_disputefact",
     "truncate": "TRUNCATE payments_event",
     "switch a trigger off": "ALTER TABLE payments_event DISABLE TRIGGER ALL",
     "change a stored answer": "UPDATE core_idempotencyrecord SET body = ''",

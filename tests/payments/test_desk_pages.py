@@ -57,6 +57,9 @@ def test_every_page_that_another_one_leads_to_opens():
     told(payment, "charge.succeeded", provider_id="ch_2")
     shop.refund(payment, amount=300, key="r-1")
     drain()
+    for said in ("opened", "lost"):
+        told(payment, f"dispute.{said}", provider_id="dp_1", amount=500, fee=15)
+    drain()
     desk = Desk()
     seen, ahead = set[str](), {"", *LISTS}
 
@@ -73,7 +76,8 @@ def test_every_page_that_another_one_leads_to_opens():
     opened = {
         path.partition("/change/")[0].rpartition("/")[0] for path in seen if "change/" in path
     }
-    kinds = ["payment", "refund", "operation", "attempt", "statuschange", "notice", "event"]
+    kinds = ["payment", "refund", "operation", "attempt", "statuschange", "notice", "event",
+             "dispute", "disputefact"]  # fmt: skip
     assert opened >= {f"payments/{kind}" for kind in kinds}
     assert opened >= {"outbox/message", "webhooks/providerevent", "ledger/account"}
     assert opened >= {"ledger/transaction", "ledger/transfer"}

@@ -217,12 +217,10 @@ def live_mock_clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run what is due until it is over, the mock's clock an hour ahead of what it promised."""
     import time as clock  # noqa: PLC0415 - only here
 
-    from gateways.mocks import book  # noqa: PLC0415 - only here
-
     def go(payment: Payment) -> None:
         drain()
         now = clock.time()
-        monkeypatch.setattr(book.time, "time", lambda: now + 3_600)
+        monkeypatch.setattr("gateways.mocks.book.time.time", lambda: now + 3_600)
         for _ in range(5):
             hurry()
             run_due()

@@ -112,3 +112,24 @@ def test_a_parked_event_is_found_among_the_applied():
     parked = ProviderEvent.objects.filter(parked_at__isnull=False, closed_at=None).order_by("id")
 
     assert "provider_event_parked" in parked.explain()
+
+
+_ID = "'00000000-0000-7000-8000-000000000001'"
+DISPUTES = {
+    "payments_dispute_payment_id": f"payments_dispute WHERE payment_id = {_ID}",
+    "payments_disputefact_dispute_id": f"payments_disputefact WHERE dispute_id = {_ID}",
+    "dispute_once": "payments_dispute WHERE gateway IN ('mock') AND provider_id IN ('a', 'b')",
+    "dispute_of_merchant": f"payments_dispute WHERE merchant_id = {_ID} AND mode = 'test'"
+    f" AND id < {_ID} ORDER BY id DESC LIMIT 21",
+    "dispute_by_status": f"payments_dispute WHERE merchant_id = {_ID} AND mode = 'test'"
+    f" AND status = 'OPEN' AND id < {_ID} ORDER BY id DESC LIMIT 21",
+}
+
+
+@pytest.mark.parametrize(("index", "read"), DISPUTES.items(), ids=DISPUTES)
+def test_disputes_are_read_by_their_indexes(index, read):
+    text = plan(f"SELECT 1 FROM {read}")
+
+    assert index in text
+    assert "Seq Scan" not in text
+    assert "Sort" not in text

@@ -24,7 +24,8 @@ PAYMENT, REFUND = "payments_payment", "payments_refund"
 OPERATION, ATTEMPT = "payments_operation", "payments_attempt"
 RESTRICTED = errors.RestrictViolation
 TABLES = (PAYMENT, REFUND, OPERATION, ATTEMPT, "payments_notice", "payments_seen",
-          "payments_statuschange", "payments_event")  # fmt: skip
+          "payments_statuschange", "payments_event", "payments_dispute",
+          "payments_disputefact")  # fmt: skip
 
 
 def refuses(error: Any, match: str) -> Any:

@@ -43,6 +43,7 @@ class Elsewhere(Provider):
 
     def read_webhook(self, *args: Any, **named: Any) -> Notice:
         notice = super().read_webhook(*args, **named)
+        assert isinstance(notice, Notice)
         return replace(notice, outcome=replace(notice.outcome, account="acct_x"))
 
 

@@ -54,7 +54,7 @@ class WholeLife(RuleBasedStateMachine):
     @precondition(lambda self: self.payments)
     @rule(which=WHICH, amount=st.sampled_from([None, 1, 400, 1_000]))
     def capture(self, which: int, amount: int | None) -> None:
-        asked = {} if amount is None else {"amount": amount}
+        asked: dict[str, Any] = {} if amount is None else {"amount": amount}
         assert capture(self.shop, self._one(which), **asked).status_code in {202, 409}
 
     @precondition(lambda self: self.payments)

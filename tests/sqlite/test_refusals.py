@@ -39,6 +39,15 @@ ROWS: dict[str, dict[str, Any]] = {
     "outbox_lapse": {"epoch": 1},
     "outbox_message": {"state": 0, "epoch": 1, "max_attempts": 1},
     "payments_attempt": {"kind": "send", "epoch": 1},
+    "payments_dispute": {
+        "mode": "test",
+        "status": "OPEN",
+        "provider_id": "dp_1",
+        "amount": 1,
+        "currency": "INR",
+        "version": 1,
+    },
+    "payments_disputefact": {"said": "opened", "amount": 1, "currency": "INR"},
     "payments_event": {"mode": "test", "version": 1, "payload": "{}"},
     "payments_notice": {},
     "payments_operation": {"kind": "charge", "amount": 1, "currency": "INR", "state": "open"},
@@ -64,10 +73,11 @@ ROWS: dict[str, dict[str, Any]] = {
 APPEND_ONLY = [
     *("ledger_account", "ledger_transaction", "ledger_transfer", "outbox_lapse"),
     *("core_auditentry", "payments_notice", "payments_statuschange", "payments_event"),
-    "payments_seen",
+    *("payments_seen", "payments_disputefact"),
 ]
 OVER = {"state": 8, "finished_at": "2026-01-01 00:00:00"}
 ANSWERED = {"answered_at": "2026-01-01 00:00:00", "outcome": "unknown"}
+CAPTURED = "status = 'SUCCESS', amount_captured = 1"
 SETTLED = {"state": "succeeded", "settled_at": "2026-01-01 00:00:00"}
 # Table, what is there, what is done to it, and what is said to that.
 WRITES: list[tuple[str, dict[str, Any], str, str]] = [
@@ -78,7 +88,7 @@ WRITES: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     *(
         (f"payments_{what}", {}, "DELETE FROM {}", f"{what}s are never deleted")
-        for what in ("payment", "refund", "operation", "attempt")
+        for what in ("payment", "refund", "operation", "attempt", "dispute")
     ),
     ("core_merchant", {}, "UPDATE {} SET status = 'active'", "a closed merchant stays closed"),
     ("core_merchant", {}, "DELETE FROM {}", "a merchant is never deleted"),
@@ -110,6 +120,11 @@ WRITES: list[tuple[str, dict[str, Any], str, str]] = [
     ("payments_refund", {}, "UPDATE {} SET status = 'REFUNDED', version = 2", "has no such move"),
     ("payments_refund", {}, "UPDATE {} SET version = 2", "the version counts"),
     ("payments_refund", {}, "UPDATE {} SET amount = 2", "the terms of a refund never change"),
+    ("payments_dispute", {}, "UPDATE {} SET status = 'OVER', version = 2", "has no such move"),
+    ("payments_dispute", {}, "UPDATE {} SET version = 2", "the version counts"),
+    ("payments_dispute", {}, "UPDATE {} SET amount = 2", "the terms of a dispute never change"),
+    ("payments_dispute", {"fee": 1}, "UPDATE {} SET fee = NULL", "the terms of a dispute"),
+    ("payments_dispute", {"reason": "r"}, "UPDATE {} SET reason = ''", "the terms of a dispute"),
     ("payments_operation", SETTLED, "UPDATE {} SET state = 'failed'", "has no such move"),
     ("payments_operation", {}, "UPDATE {} SET gateway = 'g'", "the terms of an operation"),
     (
@@ -128,6 +143,10 @@ INSERTS = [
     ("payments_payment", {"version": 2}, "a payment starts as CREATED"),
     ("payments_refund", {"status": "SUCCEEDED"}, "a refund starts as PENDING"),
     ("payments_refund", {"currency": "USD"}, "a refund has the merchant, mode and currency"),
+    ("payments_dispute", {"status": "WON", "decided_at": "x"}, "a dispute starts as OPEN"),
+    ("payments_dispute", {"currency": "USD"}, "a dispute fits its payment"),
+    ("payments_dispute", {"amount": 2}, "a dispute fits its payment"),
+    ("payments_disputefact", {"amount": 2}, "names its amount and currency"),
 ]
 
 
@@ -143,9 +162,20 @@ def plant(connection: sqlite3.Connection, table: str, **columns: Any) -> None:
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(row.values()))
 
 
+def plant_parents(connection: sqlite3.Connection, table: str) -> None:
+    """Plant what a row of this table has to fit."""
+    if table in {"payments_refund", "payments_dispute", "payments_disputefact"}:
+        plant(connection, "payments_payment")
+    if table in {"payments_dispute", "payments_disputefact"}:
+        for version, columns in ((2, "status = 'PROCESSING'"), (3, CAPTURED)):
+            connection.execute(f"UPDATE payments_payment SET version = {version}, {columns}")
+    if table == "payments_disputefact":
+        plant(connection, "payments_dispute")
+
+
 @pytest.mark.parametrize(("table", "there", "write", "said"), WRITES)
 def test_a_write_is_refused(connection, table, there, write, said):
-    plant(connection, "payments_payment") if table == "payments_refund" else None
+    plant_parents(connection, table)
     plant(connection, table, **there)
 
     with pytest.raises(sqlite3.IntegrityError, match=said):
@@ -154,15 +184,40 @@ def test_a_write_is_refused(connection, table, there, write, said):
 
 @pytest.mark.parametrize(("table", "columns", "said"), INSERTS)
 def test_a_beginning_is_refused(connection, table, columns, said):
-    plant(connection, "payments_payment") if table == "payments_refund" else None
+    plant_parents(connection, table)
 
     with pytest.raises(sqlite3.IntegrityError, match=said):
         plant(connection, table, **columns)
 
 
+REFUND = {"kind": "refund", "refund_id": OTHER}
+
+
+@pytest.mark.parametrize("status", ["OPEN", "LOST"])
+def test_a_refund_of_what_is_disputed_or_lost_is_refused(connection, status):
+    plant_parents(connection, "payments_disputefact")
+    if status == "LOST":
+        decided = "status = 'LOST', version = 2, decided_at = '2026-01-01'"
+        connection.execute(f"UPDATE payments_dispute SET {decided}")
+
+    with pytest.raises(sqlite3.IntegrityError, match="is not refunded"):
+        plant(connection, "payments_operation", **REFUND)
+
+
+@pytest.mark.parametrize("unasked_id", ["", "re_x"])
+def test_a_refund_of_what_was_won_or_of_the_providers_own_is_not_refused(connection, unasked_id):
+    plant_parents(connection, "payments_disputefact")
+    if not unasked_id:
+        decided = "status = 'WON', version = 2, decided_at = '2026-01-01'"
+        connection.execute(f"UPDATE payments_dispute SET {decided}")
+
+    plant(connection, "payments_operation", **REFUND, unasked_id=unasked_id,
+          provider_id=unasked_id)  # fmt: skip
+
+
 @pytest.mark.parametrize("table", sorted(ROWS))
 def test_what_is_refused_begins_with_what_is_not(connection, table):
-    plant(connection, "payments_payment") if table == "payments_refund" else None
+    plant_parents(connection, table)
 
     plant(connection, table)
 

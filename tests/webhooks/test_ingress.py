@@ -11,6 +11,7 @@ import pytest
 
 from gateways import signatures
 from gateways.base import Notice, Outcome, OutcomeKind, succeeded
+from gateways.disputes import DisputeNotice, DisputeSaid
 from gateways.mocks import webhook
 from tests.gateways.mocking import body_of
 from tests.money import JSON, Provider, a_client, a_shop, deliver, drain, problem, reciting, told
@@ -229,3 +230,41 @@ def test_a_provider_hears_nothing_of_what_we_know():
     unknown = deliver("mock_success", body_of(uuid4()))
 
     assert known.content == unknown.content
+
+
+class CarelessOfDisputes(Provider):
+    """A provider whose adapter hands on whatever amounts it is told of a dispute."""
+
+    def read_webhook(self, headers: Any, body: bytes, now: float) -> DisputeNotice:
+        return DisputeNotice(
+            event_id="evt_1",
+            said=DisputeSaid.OPENED,
+            provider_id="dp_1",
+            charge_reference="pay-1",
+            currency="INR",
+            occurred_at=datetime.now(UTC),
+            **{"amount": 1, **self.answers[0]},
+        )
+
+
+@pytest.mark.parametrize("said", [{"amount": 2**63}, {"fee": 2**63}])
+def test_a_disputes_amount_that_no_column_holds_is_parked(settings, said):
+    entry = {"class": f"{__name__}.CarelessOfDisputes", "options": {"answers": [said]}}
+    settings.GATEWAYS = {"careless": entry}
+
+    deliver("careless", b"{}")
+
+    assert ProviderEvent.objects.get().parked_reason == "it cannot be read"
+
+
+def test_a_dispute_is_stored_in_our_words_without_a_card_number():
+    body = body_of(
+        "pay-1", type="dispute.lost", provider_id="dp_1", code="of 4242 4242 4242 4242", fee=15
+    )
+
+    deliver("mock_success", body)
+
+    event = ProviderEvent.objects.get()
+    assert (event.kind, event.outcome, event.reference) == ("dispute", "lost", "pay-1")
+    assert (event.provider_id, event.fee, event.code) == ("dp_1", 15, "of [card]")
+    assert "4242" not in event.content
