@@ -5,7 +5,18 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from simulator import faults, letters, money, objects, orders, outages, plans, profiles, reading
+from simulator import (
+    actions,
+    faults,
+    letters,
+    money,
+    objects,
+    orders,
+    outages,
+    plans,
+    profiles,
+    reading,
+)
 from simulator.answers import Answer
 from simulator.orders import KINDS, Order, Refused
 from simulator.profiles import SILENCES, BadProfile
@@ -142,6 +153,13 @@ def _charge(db: sqlite3.Connection, content: Content) -> Answer:
     return Answer(200, objects.charge_object(db, became))
 
 
+def _action(db: sqlite3.Connection, content: Content) -> Answer:
+    """Approve or refuse, as the payer would at our page."""
+    row = money.find_charge(db, str(content.get("id", "")), str(content.get("reference", "")))
+    became = actions.act(db, row["id"], str(content.get("deed", "")), now(db))
+    return Answer(200, objects.charge_object(db, became))
+
+
 def _refund(db: sqlite3.Connection, content: Content) -> Answer:
     """Give money back as somebody at the provider's own dashboard would."""
     row = money.find_charge(db, str(content.get("id", "")), str(content.get("reference", "")))
@@ -207,6 +225,7 @@ _COMMANDS: dict[str, Callable[[sqlite3.Connection, Content], Answer]] = {
     "/control/faults": _faults,
     "/control/profile": _profile,
     "/control/charge": _charge,
+    "/control/action": _action,
     "/control/refund": _refund,
     "/control/webhook": _webhook,
 }
