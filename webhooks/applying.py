@@ -176,6 +176,7 @@ def _notice(event: ProviderEvent) -> Notice:
         amount=event.amount,
         currency=event.currency,
         account=event.account,
+        action_url=event.action_url,
         code=event.code,
         detail=event.detail,
     )

@@ -17,7 +17,14 @@ from core.kill_points import reached
 from core.logging import current, get_logger
 from core.metrics import PROVIDER_EVENTS
 from core.money import STORABLE_AMOUNT_MAX
-from core.provider_text import CODE_LENGTH, DETAIL_LENGTH, ID_LENGTH, clean, clean_id
+from core.provider_text import (
+    CODE_LENGTH,
+    DETAIL_LENGTH,
+    ID_LENGTH,
+    clean,
+    clean_address,
+    clean_id,
+)
 from gateways import base, registry
 from outbox import staging
 from outbox.waking import wake
@@ -32,17 +39,18 @@ _RECEIVED = {"type": "object", "properties": {"received": {"type": "boolean"}}}
 _STORE = """
     INSERT INTO webhooks_providerevent
         (id, gateway, content_sha256, event_id, kind, outcome, reference, charge_reference,
-         provider_id, amount, currency, account, code, detail, content, parked_at, parked_reason)
+         provider_id, amount, currency, account, action_url, code, detail, content, parked_at,
+         parked_reason)
     VALUES (%(id)s, %(gateway)s, %(digest)s, %(event_id)s, %(kind)s, %(outcome)s, %(reference)s,
             %(charge_reference)s, %(provider_id)s, %(amount)s, %(currency)s, %(account)s,
-            %(code)s, %(detail)s, %(content)s,
+            %(action_url)s, %(code)s, %(detail)s, %(content)s,
             CASE WHEN %(parked_reason)s <> '' THEN now() END, %(parked_reason)s)
     ON CONFLICT (gateway, content_sha256) DO NOTHING
     RETURNING id
 """
 _UNREADABLE: dict[str, Any] = {
     **dict.fromkeys(("event_id", "kind", "outcome", "reference", "charge_reference"), ""),
-    **dict.fromkeys(("provider_id", "currency", "account", "code", "detail"), ""),
+    **dict.fromkeys(("provider_id", "currency", "account", "action_url", "code", "detail"), ""),
     "amount": None,
     "parked_reason": "it cannot be read",
 }
@@ -94,7 +102,17 @@ def _storable(notice: base.Notice) -> base.Notice:
     if abs(notice.outcome.amount or 0) > STORABLE_AMOUNT_MAX:
         message = "the amount is larger than any"
         raise base.NoticeMalformed(message)
+    if notice.outcome.kind is base.OutcomeKind.REQUIRES_ACTION and not _action_url(notice):
+        message = "nobody can be sent to its action_url"
+        raise base.NoticeMalformed(message)
     return notice
+
+
+def _action_url(notice: base.Notice) -> str:
+    """Return where the payer has to act, or has acted while the rest is open."""
+    kinds = {base.OutcomeKind.REQUIRES_ACTION, base.OutcomeKind.PENDING}
+    outcome = notice.outcome
+    return clean_address(outcome.action_url) if outcome.kind in kinds else ""
 
 
 def _store(gateway: str, body: bytes, notice: base.Notice | None) -> str:
@@ -136,6 +154,7 @@ def _columns(notice: base.Notice) -> dict[str, Any]:
         "amount": outcome.amount,
         "currency": clean(outcome.currency, CODE_LENGTH),
         "account": clean_id(outcome.account),
+        "action_url": _action_url(notice),
         "code": clean(outcome.code, CODE_LENGTH),
         "detail": clean(outcome.message, DETAIL_LENGTH),
         "parked_reason": "",
