@@ -4,12 +4,12 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from payments.returning import returned
 
 from core.health import healthz, readyz
 from core.metrics import metrics
 from core.problem_pages import problem_page
 from gateways.mocks import pages
+from payments.returning import returned
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("payments.urls")),
