@@ -1,11 +1,25 @@
 """Refuses to start with settings that no single room could see to be at odds."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as Caution
+from django.http.request import split_domain_port, validate_host
 
 from gateways import registry
 from payments.asking import KEY_MARGIN
+
+
+@register
+def check_public_url(**_: Any) -> list[CheckMessage]:
+    """Report a name for payers that this service does not answer to."""
+    host, _port = split_domain_port(urlsplit(settings.PUBLIC_URL).netloc)
+    if settings.DEBUG or validate_host(host, settings.ALLOWED_HOSTS):
+        return []
+    said = f"PUBLIC_URL names {host}, which is not among ALLOWED_HOSTS: payers would be refused"
+    return [Caution(said, id="config.W001")]
 
 
 @register

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
+from core.addresses import is_web_address
 
 BASE_DIR = environment.BASE_DIR
 
@@ -23,6 +24,11 @@ if not DEBUG and "*" in ALLOWED_HOSTS:
     message = "ALLOWED_HOSTS may not be * when DEBUG is off"
     raise ImproperlyConfigured(message)
 PORT = environment.whole("PORT", 8005)
+# Where payers find us when a provider sends them back.
+PUBLIC_URL = environment.text("PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+if not is_web_address(PUBLIC_URL) or set("?#") & set(PUBLIC_URL):
+    message = "PUBLIC_URL must be an http or https address without a query"
+    raise ImproperlyConfigured(message)
 if environment.flag("BEHIND_TLS_PROXY", default=False):
     # Anybody but a proxy could claim the same, so it is believed only when asked for.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -166,7 +172,11 @@ MOCK_WEBHOOK_SECRETS = environment.names("MOCK_WEBHOOK_SECRET", "")
 MOCK_WEBHOOK_URL = environment.text(
     "MOCK_WEBHOOK_URL", f"http://127.0.0.1:{PORT}/api/webhooks/mock/"
 )
-_mock = {"database": MOCK_DB, "webhook_secrets": MOCK_WEBHOOK_SECRETS}
+_mock = {
+    "database": MOCK_DB,
+    "webhook_secrets": MOCK_WEBHOOK_SECRETS,
+    "public_url": PUBLIC_URL,
+}
 GATEWAYS: dict[str, dict[str, Any]] = {
     "mock_success": {"class": "gateways.providers.mock_success.MockSuccess", "options": _mock},
     "mock_failure": {"class": "gateways.providers.mock_failure.MockFailure", "options": _mock},

@@ -1,5 +1,6 @@
 """Every door for HTTP."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
@@ -7,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from core.health import healthz, readyz
 from core.metrics import metrics
 from core.problem_pages import problem_page
+from gateways.mocks import pages
+from payments.returning import returned
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("payments.urls")),
@@ -22,6 +25,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
             url_name="schema", authentication_classes=[], permission_classes=[]
         ),
         name="docs",
+    ),
+    path("return/<uuid:payment_id>/", returned),
+    *(
+        [path("mock/actions/<slug:provider_id>/", pages.action)]
+        if pages.are_wanted(settings.GATEWAYS)
+        else []
     ),
     path("admin/", admin.site.urls),
     path("problems/<slug:slug>", problem_page),

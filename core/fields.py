@@ -7,7 +7,6 @@ we do not take is refused by a slug of its own (422).
 import re
 from functools import cache, cached_property
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -15,6 +14,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import empty
 
 from core import money
+from core.addresses import ADDRESS_LENGTH, is_web_address
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -22,7 +22,6 @@ _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 METADATA_KEYS = 50
 METADATA_KEY_LENGTH = 40
 METADATA_VALUE_LENGTH = 500
-URL_LENGTH = 2048
 
 
 def _refuse(detail: str, slug: str = "value-invalid") -> NoReturn:
@@ -104,33 +103,18 @@ class StrictChoice(serializers.ChoiceField):
         return data
 
 
-@extend_schema_field({"type": "string", "format": "uri", "maxLength": URL_LENGTH})
+@extend_schema_field({"type": "string", "format": "uri", "maxLength": ADDRESS_LENGTH})
 class StrictURL(StrictString):
     """An absolute http or https address without credentials."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"max_length": URL_LENGTH, **options})
+        super().__init__(**{"max_length": ADDRESS_LENGTH, **options})
 
     def to_internal_value(self, data: Any) -> str:
         value = super().to_internal_value(data)
-        if not _is_web_address(value):
+        if not is_web_address(value):
             _refuse("Must be an absolute http or https address.")
         return value
-
-
-def _is_web_address(value: str) -> bool:
-    if not value.isascii() or any(char in value for char in ' \\"<>^`{|}'):
-        return False
-    try:
-        parts = urlsplit(value)
-        return (
-            parts.scheme in {"http", "https"}
-            and bool(parts.hostname)
-            and "@" not in parts.netloc
-            and parts.port != 0
-        )
-    except ValueError:
-        return False
 
 
 @extend_schema_field(

@@ -23,6 +23,8 @@ _LAPSE = "the lease runs out; whoever is next asks by the same key, or looks"
 _ASKED = f"{_ROLLBACK}; as worker.after_answer"
 _POLL = "the next poll finds the row"
 _SWEPT = f"{_ROLLBACK}; the next sweep"
+_UNHURRIED = f"{_ROLLBACK}; the provider is asked all the same, only later"
+_RELOAD = "all is written; the payer's browser may ask again"
 _PERSON = f"{_ROLLBACK}; the operator sees it as before"
 _ACTED = "all is written; the page shows it"
 
@@ -103,6 +105,10 @@ POINTS: dict[str, Point] = {
     "fold.after_dispute": Point("a dispute's row", "what was said of it", _ROLLBACK),
     "fold.after_changes": Point("what an event means is written", "the event is marked", _ROLLBACK),
     "fold.after_marks": Point("the event is marked applied or parked", "its message", _ROLLBACK),
+    "return.after_mark": Point("that a payer came back", "the message is due", _UNHURRIED),
+    "return.uncommitted": Point("the message is due", "COMMIT", _UNHURRIED),
+    "return.after_commit": Point("COMMIT of that", "the hint", f"{_RELOAD}; {_POLL}"),
+    "return.before_answer": Point("the hint", "the payer is sent on", _RELOAD),
     "admin.after_message": Point("a message is replayed, held, released", "the audit", _PERSON),
     "admin.act_uncommitted": Point("the audit entry of that", "COMMIT", _PERSON),
     "admin.after_act": Point("COMMIT of that", "the hint", f"{_ACTED}; {_POLL}"),

@@ -4,6 +4,7 @@ import re
 
 from django.utils.crypto import salted_hmac
 
+from core.addresses import ADDRESS_LENGTH, is_web_address
 from core.cards import holds_card_number, mask
 from core.logging import get_logger
 
@@ -36,3 +37,19 @@ def clean_id(text: str) -> str:
         return kept
     log.error("card_number.from_provider", member="provider_id")
     return f"masked-{salted_hmac('provider_id', kept, algorithm='sha256').hexdigest()[:32]}"
+
+
+def clean_address(text: str) -> str:
+    """Return the address where a provider wants a payer to go, or nothing if nobody may go there.
+
+    It is whole or it is not there: one without a part of it would lead elsewhere.
+    """
+    if not text:
+        return ""
+    if len(text) > ADDRESS_LENGTH or not is_web_address(text):
+        log.error("action_url.from_provider", reason="it is no web address")
+        return ""
+    if holds_card_number(text):
+        log.error("card_number.from_provider", member="action_url")
+        return ""
+    return text

@@ -1,6 +1,6 @@
 """How a message gets into the outbox: inside the transaction of the change that asks for it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -48,11 +48,12 @@ def stage(
 
 
 @needs_transaction
-def hasten(subject_ids: list[UUID]) -> None:
-    """Make waiting messages about these subjects due now: there is news.
+def hasten(subject_ids: list[UUID], at: datetime | None = None) -> None:
+    """Make waiting messages about these subjects due now, or then if not before: there is news.
 
     One that waits to run alone keeps waiting, or it would be judged before its time.
     """
+    moment = at or Now()
     Message.objects.filter(
-        subject_id__in=subject_ids, state=0, alone=False, available_at__gt=Now()
-    ).update(available_at=Now())
+        subject_id__in=subject_ids, state=0, alone=False, available_at__gt=moment
+    ).update(available_at=moment)

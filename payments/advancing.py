@@ -34,7 +34,7 @@ def known_of(case: Case, verdict: Verdict) -> Known:
     is_charge = charge is case.operation
     was_canceled = payment.status == Status.CANCELED and voided is None
     ran_out = verdict.ran_out if is_charge else payment.status == Status.EXPIRED and voided is None
-    waits = payment.status == Status.REQUIRES_ACTION
+    still_waits = payment.status == Status.REQUIRES_ACTION
     return Known(
         charge=OperationState(charge.state),
         is_manual=is_manual(payment.capture_method),
@@ -42,7 +42,7 @@ def known_of(case: Case, verdict: Verdict) -> Known:
         voided_by=voided,
         was_closed=charge.state == OperationState.CLOSED or was_canceled,
         ran_out=ran_out,
-        waits_for_payer=waits,
+        waits_for_payer=verdict.waits_for_payer if is_charge else still_waits,
         was_begun=payment.status != Status.CREATED,
     )
 
@@ -77,7 +77,7 @@ def _move(case: Case, after: Status, verdict: Verdict, changes: Changes, cause: 
     payment, before = case.payment, case.payment.status
     late = was_given_up(payment, changes)
     payment.failure_code = payment.failure_message = ""
-    payment.next_action_url = ""
+    payment.next_action_url = verdict.action_url if after == Status.REQUIRES_ACTION else ""
     if before == Status.AUTHORIZED:
         _look_no_more(charge_of(case), changes)
     if after == Status.SUCCESS:

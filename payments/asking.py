@@ -16,7 +16,7 @@ from django.conf import settings
 
 from core.kill_points import reached
 from core.money import STORABLE_AMOUNT_MAX
-from core.provider_text import CODE_LENGTH, DETAIL_LENGTH, clean, clean_id
+from core.provider_text import CODE_LENGTH, DETAIL_LENGTH, clean, clean_address, clean_id
 from gateways import base, calling, registry
 from payments.cases import Case
 from payments.facts import Meaning, Said
@@ -69,12 +69,18 @@ class Heard:
     detail: str = ""
     retry_after_seconds: float | None = None
     account: str = ""
+    action_url: str = ""
     besides: tuple[base.Sighting, ...] = ()
 
 
 def provider_key(operation_id: UUID, gateway: str) -> str:
     """Return the key that the provider gets: of the operation and gateway, never of the attempt."""
     return f"{operation_id.hex}-{gateway}"[:64]
+
+
+def return_address(payment_id: UUID) -> str:
+    """Return where a provider sends the payer of this payment back to: to us (``returning``)."""
+    return f"{settings.PUBLIC_URL}/return/{payment_id}/"
 
 
 class Errand(Enum):
@@ -191,10 +197,13 @@ def _heard(question: Question, outcome: base.Outcome) -> Heard:
         kept.message,
         kept.retry_after_seconds,
         kept.account,
+        kept.action_url,
     )
 
 
 def _storable(outcome: base.Outcome) -> base.Outcome:
+    if outcome.action_url:
+        outcome = _with_storable_address(outcome)
     amount, message = outcome.amount, outcome.message
     if amount is not None and not 0 <= amount <= STORABLE_AMOUNT_MAX:
         # Kept as the nearest that can be: still another one than we asked for, so a person looks.
@@ -217,6 +226,16 @@ def _is_wanted(case: Case) -> bool:
         return True
     voids = (one for one in case.family if one.kind == OperationKind.VOID)
     return all(one.state == OperationState.FAILED for one in voids)
+
+
+def _with_storable_address(outcome: base.Outcome) -> base.Outcome:
+    """Nobody can be sent where a web address does not lead; then it is not known how it goes on."""
+    may_name = outcome.kind in {base.OutcomeKind.REQUIRES_ACTION, base.OutcomeKind.PENDING}
+    url = clean_address(outcome.action_url) if may_name else ""
+    if outcome.kind is base.OutcomeKind.REQUIRES_ACTION and not url:
+        code = "action_url_unusable"
+        return replace(outcome, kind=base.OutcomeKind.UNKNOWN, action_url="", code=code)
+    return replace(outcome, action_url=url)
 
 
 def _only_looks(case: Case, query: base.Query | None) -> bool:
@@ -245,7 +264,7 @@ def _request(case: Case) -> base.Send:
             payment_method=payment.payment_method,
             description=payment.description,
             captures=payment.capture_method == CaptureMethod.AUTOMATIC,
-            return_url=payment.return_url,
+            return_url=return_address(payment.id),
         )
     if case.charge is None:
         message = f"a {operation.kind}'s case comes with its charge"

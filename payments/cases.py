@@ -45,6 +45,8 @@ class Case:
                 account=attempt.account,
                 code=attempt.code,
                 message=attempt.detail,
+                action_url=attempt.action_url,
+                said_as=_said_as(attempt),
             )
         for notice in self.notices:
             yield Fact(
@@ -56,6 +58,8 @@ class Case:
                 account=notice.account,
                 code=notice.code,
                 message=notice.detail,
+                action_url=notice.action_url,
+                said_as=_said_as(notice),
             )
 
     def verdict(self) -> Verdict:
@@ -65,6 +69,11 @@ class Case:
     def matters(self) -> frozenset[Matter]:
         """Return what a person has to judge, if the facts call for one."""
         return matters(self.facts(), amount=self.operation.amount, currency=self.operation.currency)
+
+
+def _said_as(fact: Attempt | Notice) -> str:
+    """Only of addresses does it matter which was said last; all else is the same said twice."""
+    return str(fact.id) if fact.outcome == Said.REQUIRES_ACTION else ""
 
 
 @dataclass(slots=True)

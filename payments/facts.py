@@ -32,6 +32,8 @@ class Fact:
 
     ``account`` is the one it names, if that is another one than was asked.
     ``is_send`` when it answered, or did not answer, a send; ``is_notice`` when a webhook said it.
+    ``action_url`` is where the payer has to act, or has acted; of several the last one counts, by
+    ``said_as``, the id of what said it.
     """
 
     said: Said
@@ -43,6 +45,8 @@ class Fact:
     account: str = ""
     code: str = ""
     message: str = ""
+    action_url: str = ""
+    said_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Verdict:
     """The meaning of the facts, and why a person should look, if one should.
 
     ``moved`` has the provider's id of every movement of this money: more than one is too many.
-    ``waits_for_payer`` says what it waits for, if it waits.
+    ``action_url`` is where it waits for the payer, if it does.
     """
 
     meaning: Meaning
@@ -97,7 +101,12 @@ class Verdict:
     message: str = ""
     review: Review = Review.NONE
     moved: frozenset[str] = frozenset()
-    waits_for_payer: bool = False
+    action_url: str = ""
+
+    @property
+    def waits_for_payer(self) -> bool:
+        """Tell whether it waits for the payer, and for nobody else."""
+        return bool(self.action_url)
 
     @property
     def ran_out(self) -> bool:
@@ -177,7 +186,7 @@ def _without_success(known: set[Fact], strange: set[Fact]) -> Verdict:
         return Verdict(
             Meaning.WAITING,
             provider_id=max(f.provider_id for f in waiting),
-            waits_for_payer=_waits_for_payer(waiting),
+            action_url=_action_url(waiting),
         )
     if is_in_doubt:
         return Verdict(Meaning.UNKNOWN)
@@ -189,10 +198,16 @@ def _first_no(fact: Fact) -> tuple[bool, str, str, str]:
     return fact.code != ACTION_EXPIRED, fact.code, fact.message, fact.provider_id
 
 
-def _waits_for_payer(waiting: Iterable[Fact]) -> bool:
-    said = {fact.said for fact in waiting}
-    has_acted = any(fact.code == ACTION_TAKEN for fact in waiting if fact.said is Said.PENDING)
-    return Said.REQUIRES_ACTION in said and not has_acted
+def _action_url(waiting: Iterable[Fact]) -> str:
+    """Return where the payer still has to act, if anywhere.
+
+    A plain *pending* may be older than the wish, so it ends none; that the payer acted is said as
+    such, of one address or of all.
+    """
+    taken = {f.action_url for f in waiting if f.said is Said.PENDING and f.code == ACTION_TAKEN}
+    asked = [f for f in waiting if f.said is Said.REQUIRES_ACTION]
+    left = [f for f in asked if taken.isdisjoint({f.action_url, ""})]
+    return max(left, key=lambda fact: (fact.said_as, fact.action_url)).action_url if left else ""
 
 
 _NEVER_ARRIVED = "The provider never received the request, and nobody can send it any more."

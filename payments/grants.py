@@ -7,9 +7,9 @@ GRANTS: dict[str, str] = {
     "payments_refund": "SELECT, INSERT, UPDATE (status, failure_code,"
     " failure_message, outcome_unknown_since, version, updated_at)",
     "payments_operation": "SELECT, INSERT, UPDATE (state, provider_id, first_sent_at, settled_at,"
-    " recheck_at, claims)",
+    " recheck_at, claims, returned_at)",
     "payments_attempt": "SELECT, INSERT, UPDATE (answered_at, outcome, provider_id, amount,"
-    " currency, account, code, detail)",
+    " currency, account, action_url, code, detail)",
     "payments_notice": "SELECT, INSERT",
     "payments_statuschange": "SELECT, INSERT",
     "payments_event": "SELECT, INSERT",

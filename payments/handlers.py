@@ -40,8 +40,10 @@ RECHECK = "recheck"
 _ANSWER = """
     UPDATE payments_attempt a
     SET answered_at = now(), outcome = v.outcome, provider_id = v.provider_id, amount = v.amount,
-        currency = v.currency, account = v.account, code = v.code, detail = v.detail
-    FROM (VALUES %s) AS v(id, outcome, provider_id, amount, currency, account, code, detail)
+        currency = v.currency, account = v.account, action_url = v.action_url, code = v.code,
+        detail = v.detail
+    FROM (VALUES %s) AS v(id, outcome, provider_id, amount, currency, account, action_url, code,
+                          detail)
     WHERE a.id = v.id AND a.answered_at IS NULL
     RETURNING a.id
 """
@@ -158,9 +160,10 @@ class OperationHandler:
                 shown += [(known, attempt, one) for one in heard.besides]
                 values.append(
                     (attempt.id, attempt.outcome, attempt.provider_id, attempt.amount,
-                     attempt.currency, attempt.account, attempt.code, attempt.detail)
+                     attempt.currency, attempt.account, attempt.action_url, attempt.code,
+                     attempt.detail)
                 )  # fmt: skip
-        rows_of_values(_ANSWER, "(%s::uuid, %s, %s, %s::bigint, %s, %s, %s, %s)", values)
+        rows_of_values(_ANSWER, "(%s::uuid, %s, %s, %s::bigint, %s, %s, %s, %s, %s)", values)
         changes = Changes(case.now)
         sightings.take(shown, changes)
         changes.flush()
@@ -228,6 +231,7 @@ def _write_answer(attempt: Attempt, case: Case, heard: Heard, now: datetime) -> 
     attempt.outcome, attempt.provider_id = heard.said.value, heard.provider_id
     attempt.amount, attempt.currency = heard.amount, heard.currency
     attempt.account, attempt.code, attempt.detail = heard.account, heard.code, heard.detail
+    attempt.action_url = heard.action_url
     if heard.said is Said.NOT_FOUND and asking.nobody_can_send(case, attempt.intended_at):
         attempt.code = NOBODY_CAN_SEND
 

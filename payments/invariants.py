@@ -7,6 +7,7 @@ from core.guards import Guard, append_only, rights_as_listed, triggers_in_force
 from core.invariants import Invariant
 from core.secrecy import no_card_numbers, no_secrets
 from payments import (
+    action_invariants,
     dispute_invariants,
     fact_invariants,
     hold_invariants,
@@ -218,6 +219,7 @@ INVARIANTS: list[Invariant] = [
     *PARENTS,
     *fact_invariants.INVARIANTS,
     *hold_invariants.INVARIANTS,
+    *action_invariants.INVARIANTS,
     *money_invariants.INVARIANTS,
     *surplus_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,

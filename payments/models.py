@@ -127,8 +127,8 @@ class Payment(models.Model):
                 condition=Q(status=Status.FAILED) ^ Q(failure_code=""),
             ),
             models.CheckConstraint(
-                name="payment_action_only_if_required",
-                condition=Q(next_action_url="") | Q(status=Status.REQUIRES_ACTION),
+                name="payment_action_iff_required",
+                condition=Q(next_action_url="") ^ Q(status=Status.REQUIRES_ACTION),
             ),
             models.CheckConstraint(
                 name="payment_review_has_reason",

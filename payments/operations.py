@@ -59,6 +59,7 @@ class Operation(models.Model):
     # own column, since an index that names `state` would slow every settling.
     claims = models.UUIDField(null=True)
     first_sent_at = models.DateTimeField(null=True)
+    returned_at = models.DateTimeField(null=True)  # when the payer first came back to us
     created_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True)
     # When one that is over is looked up once more, if it may still change.
@@ -133,6 +134,11 @@ class Operation(models.Model):
                 condition=Q(recheck_at__isnull=True)
                 | Q(state=OperationState.FAILED)
                 | Q(state=OperationState.SUCCEEDED, kind=OperationKind.CHARGE),
+            ),
+            models.CheckConstraint(
+                name="operation_returned_only_if_sent_charge",
+                condition=Q(returned_at__isnull=True)
+                | Q(kind=OperationKind.CHARGE, first_sent_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="operation_settled_iff_not_open",

@@ -35,9 +35,8 @@ def apply(case: Case, changes: Changes, cause: Cause) -> Verdict:
         _failed(case, changes, verdict, cause)
     elif verdict.ran_out and case.payment.status == Status.FAILED:
         advance(case, verdict, changes, cause)  # another no says more than the first one
-    elif operation.state == OperationState.OPEN and cause.name != NOTICE:
-        # A notice says nothing of a call that may just be on its way.
-        _note_doubt(operation.refund or case.payment, changes, verdict)
+    elif operation.state == OperationState.OPEN:
+        _wait(case, changes, verdict, cause)
     if verdict.meaning is Meaning.SUCCEEDED:
         _book_surplus(case, changes, verdict)
     if verdict.review and not is_over(case):
@@ -65,6 +64,30 @@ def _book_second_capture(payment: Payment, operation: Operation, changes: Change
     posting = bookkeeping.moved_again(payment, operation, operation.provider_id)
     changes.book_and_tell(posting, "payment.captured_again", payment, None)
     review(payment, changes, Review.MOVED_TWICE)
+
+
+def _wait(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
+    operation = case.operation
+    if operation.kind == OperationKind.CHARGE:
+        _follow_the_payer(case, changes, verdict, cause)
+    if cause.name != NOTICE:
+        # A notice says nothing of a call that may just be on its way.
+        _note_doubt(operation.refund or case.payment, changes, verdict)
+
+
+def _follow_the_payer(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
+    """Have the payment wait for its payer while the open charge does, and for nobody when not."""
+    payment = case.payment
+    if verdict.waits_for_payer != (payment.status == Status.REQUIRES_ACTION):
+        advance(case, verdict, changes, cause)
+        if verdict.waits_for_payer and case.operation.provider_id != verdict.provider_id:
+            # Whoever lets go of the charge meanwhile has to name it.
+            case.operation.provider_id = verdict.provider_id
+            changes.settle(case.operation)
+    elif verdict.action_url != payment.next_action_url:
+        payment.next_action_url = verdict.action_url
+        changes.touch(payment)
+        changes.tell("payment.next_action_changed", payment)
 
 
 def _book_surplus(case: Case, changes: Changes, verdict: Verdict) -> None:

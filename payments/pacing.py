@@ -34,11 +34,14 @@ def inquiry_delay(case: Case, verdict: Verdict) -> timedelta:
     """Return when to ask again what became of an operation."""
     if case.payment.needs_review or is_over(case):
         return REVIEWED_INQUIRY
-    if verdict.waits_for_payer and not _is_being_let_go(case):
+    back = case.operation.returned_at
+    if verdict.waits_for_payer and back is None and not _is_being_let_go(case):
         return settings.ACTION_INQUIRY
     is_waiting = verdict.meaning is Meaning.WAITING
     longest = WAITING_SECONDS_MAX if is_waiting else INQUIRY_SECONDS_MAX
-    seconds = min(2.0 ** min(len(case.attempts) - 1, DOUBLINGS_MAX), longest)
+    # When the payer has come back, the provider soon knows more, and the pauses begin anew.
+    asked = sum(back is None or one.intended_at > back for one in case.attempts)
+    seconds = min(2.0 ** min(max(asked - 1, 0), DOUBLINGS_MAX), longest)
     return timedelta(seconds=_jittered(seconds))
 
 

@@ -32,7 +32,10 @@ _PAYMENT = (
     *("review_reason", "review_operation", "next_action_url", "version"),
 )
 _REFUND = ("status", "failure_code", "failure_message", "outcome_unknown_since", "version")
-_ATTEMPT = ("outcome", "provider_id", "amount", "currency", "account", "code", "detail")
+_ATTEMPT = (
+    *("outcome", "provider_id", "amount", "currency", "account", "action_url"),
+    *("code", "detail"),
+)
 _KNOWN = ("fingerprint", "status", "location", "body")
 
 

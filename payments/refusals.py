@@ -152,7 +152,8 @@ REFUSALS = [
         "UPDATE",
         "the terms of an operation never change",
         differs("id", "payment_id", "refund_id", "kind", "gateway", "amount", "currency")
-        + " OR OLD.first_sent_at IS NOT NULL AND OLD.first_sent_at IS NOT NEW.first_sent_at",
+        + " OR OLD.first_sent_at IS NOT NULL AND OLD.first_sent_at IS NOT NEW.first_sent_at"
+        " OR OLD.returned_at IS NOT NULL AND OLD.returned_at IS NOT NEW.returned_at",
     ),
     Refusal(
         "payments_attempt",

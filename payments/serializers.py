@@ -38,7 +38,11 @@ class PaymentWrite(StrictSerializer):
         required=False,
         help_text="A provider's token, never card data.",
     )
-    return_url = StrictURL(required=False)
+    return_url = StrictURL(
+        required=False,
+        help_text="Where payers go who had to act at their provider; `payment` is added to its"
+        " query.",
+    )
     reference = StrictString(max_length=TEXT_LENGTH_MAX, required=False)
     description = StrictString(max_length=DESCRIPTION_LENGTH_MAX, required=False, multiline=True)
     metadata = StrictMetadata(required=False)

@@ -7,8 +7,10 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Length, Now
+from django.db.models.lookups import LessThanOrEqual
 
+from core.addresses import ADDRESS_LENGTH
 from core.audit import AuditEntry
 from core.ids import uuid7
 from core.models import Merchant, Mode, one_of
@@ -20,6 +22,21 @@ class AttemptKind(models.TextChoices):
 
     SEND = "send"
     ASK = "ask"
+
+
+def action_iff_required(name: str) -> models.CheckConstraint:
+    """Return the check that who asks a payer to act names where, as a web address.
+
+    Who says that the payer has acted, and the rest is open, may name the same; nobody else does.
+    """
+    is_web = Q(action_url__startswith="https://") | Q(action_url__startswith="http://")
+    is_address = is_web & Q(LessThanOrEqual(Length("action_url"), ADDRESS_LENGTH))
+    return models.CheckConstraint(
+        name=name,
+        condition=Q(outcome="requires_action") & is_address
+        | Q(outcome="pending") & (Q(action_url="") | is_address)
+        | ~Q(outcome__in=["requires_action", "pending"]) & Q(action_url=""),
+    )
 
 
 class Attempt(models.Model):
@@ -44,6 +61,7 @@ class Attempt(models.Model):
     amount = models.BigIntegerField(null=True)
     currency = models.TextField(default="")
     account = models.TextField(default="", db_default="")  # as named, if it is another one
+    action_url = models.TextField(default="", db_default="")  # where the payer has to go
     code = models.TextField(default="")
     detail = models.TextField(default="")
 
@@ -57,6 +75,7 @@ class Attempt(models.Model):
                 name="attempt_outcome_iff_answered",
                 condition=Q(answered_at__isnull=True) ^ ~Q(outcome=""),
             ),
+            action_iff_required("attempt_action_iff_required"),
         ]
 
     def __str__(self) -> str:
@@ -81,9 +100,13 @@ class Notice(models.Model):
     amount = models.BigIntegerField(null=True)
     currency = models.TextField(default="")
     account = models.TextField(default="", db_default="")  # as named, if it is another one
+    action_url = models.TextField(default="", db_default="")  # where the payer has to go
     code = models.TextField(default="")
     detail = models.TextField(default="")
     recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [action_iff_required("notice_action_iff_required")]
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.id}"

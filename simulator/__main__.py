@@ -26,6 +26,9 @@ def run(given: Options) -> None:
         with store.writing() as db:
             profiles.enforce(db, content, given.seed)
     with Server(given, store) as server:
+        here = f"http://{given.host}:{server.server_address[1]}"
+        with store.writing() as db:
+            set_setting(db, "public_url", given.public_url or here)
         postman = Postman(store, given.webhook_url, given.webhook_secret)
         postman.start()
 
@@ -35,7 +38,7 @@ def run(given: Options) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        print(f"listening on http://{given.host}:{server.server_address[1]}", flush=True)
+        print(f"listening on {here}", flush=True)
         server.serve_forever(poll_interval=0.1)
         postman.stop()
     store.close()

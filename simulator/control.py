@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator import (
+    actions,
     disputes,
     faults,
     letters,
@@ -154,6 +155,13 @@ def _charge(db: sqlite3.Connection, content: Content) -> Answer:
     return Answer(200, objects.charge_object(db, became))
 
 
+def _action(db: sqlite3.Connection, content: Content) -> Answer:
+    """Approve or refuse, as the payer would at our page."""
+    row = money.find_charge(db, str(content.get("id", "")), str(content.get("reference", "")))
+    became = actions.act(db, row["id"], str(content.get("deed", "")), now(db))
+    return Answer(200, objects.charge_object(db, became))
+
+
 def _refund(db: sqlite3.Connection, content: Content) -> Answer:
     """Give money back as somebody at the provider's own dashboard would."""
     row = money.find_charge(db, str(content.get("id", "")), str(content.get("reference", "")))
@@ -246,6 +254,7 @@ _COMMANDS: dict[str, Callable[[sqlite3.Connection, Content], Answer]] = {
     "/control/faults": _faults,
     "/control/profile": _profile,
     "/control/charge": _charge,
+    "/control/action": _action,
     "/control/refund": _refund,
     "/control/dispute": _dispute,
     "/control/webhook": _webhook,

@@ -15,10 +15,15 @@ LATER_PREFIXES = {"refund": "sim_refund_", "capture": "sim_capture_", "void": "s
 PENDING_SECONDS = 1.0
 LAG_SECONDS = 6.0
 LATER_SECONDS = 3 * 86_400.0
+ACTED_SECONDS = 1.0
+# How long a payer has.
+ACTION_SECONDS = 3600.0
+REFUSED, EXPIRED = "action_refused", "action_expired"
 WEBHOOK_LATE_SECONDS = 10.0
 
-# What an operation comes to. `good` is captured, authorized, voided or refunded.
-Result = Literal["good", "bad", "pending"]
+# What an operation comes to. `good` is captured, authorized, voided or refunded; `action` waits for
+# the payer, and is `late` when that took too long.
+Result = Literal["good", "bad", "pending", "action", "late"]
 Webhook = Literal["none", "twice", "late", "reordered", "forged", "contradictory"]
 # What becomes of a charge after its capture: disputed, and how that ends.
 Decision = Literal["won", "lost"]
@@ -39,6 +44,7 @@ class Script:
     later: Result | None = None
     later_code: str = ""
     later_seconds: float = 0.0
+    is_approval_pending: bool = False  # what a payer approved is decided only after a while
     before: str = ""  # what its first calls meet before anything happens
     before_calls: int = 1
     after: str = ""  # what becomes of the answers to the calls after those
@@ -50,6 +56,10 @@ class Script:
     status_lag_seconds: float = 0.0
     webhook: frozenset[Webhook] = frozenset()
     dispute: Dispute = ""
+
+
+def _action(later: Result, code: str = "", seconds: float = ACTED_SECONDS) -> dict[str, Any]:
+    return {"result": "action", "later": later, "later_code": code, "later_seconds": seconds}
 
 
 def _webhook(kind: Webhook) -> dict[str, Any]:
@@ -75,6 +85,11 @@ FAULTS: dict[str, dict[str, Any]] = {
         "later": "good",
         "later_seconds": LATER_SECONDS,
     },
+    "requires_action": _action("late", EXPIRED, ACTION_SECONDS),
+    "requires_action_success": _action("good"),
+    "requires_action_failure": _action("bad", REFUSED),
+    "requires_action_abandoned": _action("late", EXPIRED),
+    "approval_pending": {"is_approval_pending": True},
     "captured_twice": {"times": 2},
     "dispute_opened": {"dispute": "opened"},
     "dispute_won": {"dispute": "won"},

@@ -14,9 +14,17 @@ from simulator.options import AUTHORIZATION_SECONDS
 from simulator.orders import Order, Refused
 from simulator.store import Store, now, setting
 
-HELD = "authorized"
+HELD, WAITING, EXPIRED = "authorized", "requires_action", "expired"
 STATUS: dict[str, dict[Result, str]] = {
-    kind: {"good": good, "bad": "failed", "pending": "pending"} for kind, good in GOOD.items()
+    kind: {
+        "good": good,
+        "bad": "failed",
+        "pending": "pending",
+        # Nobody has to approve that he gets his money back.
+        "action": WAITING if kind == "charge" else good,
+        "late": EXPIRED if kind == "charge" else good,
+    }
+    for kind, good in GOOD.items()
 }
 
 
@@ -39,8 +47,18 @@ def _new_charge(db: sqlite3.Connection, order: Order, script: Script, at: float)
         "captured": order.amount if status == "captured" else 0,
         "authorized_at": at if status == HELD else None,
         "expires_at": _expiry(db, at) if status == HELD else None,
+        "return_url": order.return_url,
     }
+    if status == WAITING:
+        values["action_url"] = f"{setting(db, 'public_url')}/actions/{values['id']}"
+        if script.later == "good":
+            values["due_status"] = approved(script)
     return _insert(db, "charge", values, script, at)
+
+
+def approved(script: Script) -> str:
+    """Return what becomes of a charge whose payer approves it."""
+    return "pending" if script.is_approval_pending else GOOD["charge"]
 
 
 def _expiry(db: sqlite3.Connection, at: float) -> float:
@@ -89,11 +107,11 @@ def capture(db: sqlite3.Connection, order: Order, script: Script, at: float) -> 
 
 
 def void(db: sqlite3.Connection, order: Order, script: Script, at: float) -> sqlite3.Row:
-    """Let go of what was authorized.
+    """Let go of what was authorized, or wait for the payer no longer.
 
-    :raises Refused: if the charge is not authorized
+    :raises Refused: if the charge is neither
     """
-    charged = _in_hand(db, order, script, {HELD})
+    charged = _in_hand(db, order, script, {HELD, WAITING})
     return let_go(db, charged, "voided", at, by=order.reference)
 
 
@@ -160,13 +178,23 @@ def settle_due(db: sqlite3.Connection, at: float) -> None:
             (at,),
         ).fetchall()
         for row in due:
-            status = row["due_status"]
-            if kind == "charge" and status == GOOD[kind] and row["capture_method"] == "manual":
-                status = HELD
-            become(db, kind, row["id"], status, at, code=row["due_code"])
+            if kind == "charge":
+                decide(db, row, row["due_status"], at, code=row["due_code"])
+            else:
+                become(db, kind, row["id"], row["due_status"], at, code=row["due_code"])
     for row in db.execute("SELECT * FROM sim_charge WHERE expires_at <= ?", (at,)).fetchall():
-        let_go(db, row, "expired", at, by="expired")
+        let_go(db, row, EXPIRED, at, by=EXPIRED)
     disputes.settle_due(db, at)
+
+
+def decide(
+    db: sqlite3.Connection, charged: sqlite3.Row, status: str, at: float, *, code: str = ""
+) -> sqlite3.Row:
+    """Give a charge the status that it comes to: what is good is only held, if it is to be."""
+    if status == GOOD["charge"] and charged["capture_method"] == "manual":
+        status = HELD
+    by = EXPIRED if status == EXPIRED else ""
+    return become(db, "charge", charged["id"], status, at, code=code, void_reference=by)
 
 
 def become(  # noqa: PLR0913 - one change, by name
@@ -182,15 +210,21 @@ def become(  # noqa: PLR0913 - one change, by name
 ) -> sqlite3.Row:
     """Give a charge or refund its new status, move the money that goes with it, and tell."""
     if kind == "charge":
+        # One that becomes pending was approved by its payer, and is decided soon.
         db.execute(
-            "UPDATE sim_charge SET status = :status, code = :code, due_at = NULL,"
+            "UPDATE sim_charge SET status = :status, code = :code,"
+            " due_at = CASE WHEN :status = 'pending' THEN :decided_at END,"
+            " due_status = 'captured', due_code = '',"
+            " acted_at = CASE WHEN status = 'requires_action'"
+            " AND :status NOT IN ('expired', 'voided') THEN :at ELSE acted_at END,"
             " captured = CASE WHEN :status = 'captured' THEN coalesce(:amount, amount) ELSE 0 END,"
             " authorized_at = CASE WHEN :status = 'authorized' THEN :at ELSE authorized_at END,"
             " expires_at = CASE WHEN :status = 'authorized' THEN :expires_at END,"
             " void_reference = :void_reference"
             " WHERE id = :id",
             {"status": status, "code": code, "amount": amount, "id": object_id, "at": at,
-             "expires_at": _expiry(db, at), "void_reference": void_reference},
+             "decided_at": at + faults.PENDING_SECONDS, "expires_at": _expiry(db, at),
+             "void_reference": void_reference},
         )  # fmt: skip
     else:
         db.execute(
@@ -201,6 +235,7 @@ def become(  # noqa: PLR0913 - one change, by name
 
 
 def _common(order: Order, script: Script, at: float, *, kind: str) -> dict[str, object]:
+    has_later = script.later and (kind == "charge" or script.result != "action")
     return {
         "id": f"{kind[:2]}_{uuid4().hex}",
         "reference": order.reference,
@@ -211,7 +246,7 @@ def _common(order: Order, script: Script, at: float, *, kind: str) -> dict[str, 
         "found_from": at + script.find_lag_seconds,
         "listed_from": at + script.list_lag_seconds,
         "shown_from": at + script.status_lag_seconds,
-        "due_at": at + script.later_seconds if script.later else None,
+        "due_at": at + script.later_seconds if has_later else None,
         "due_status": STATUS[kind][script.later] if script.later else None,
         "due_code": script.later_code,
     }

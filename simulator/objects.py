@@ -27,6 +27,18 @@ def charge_object(
         "void_reference": row["void_reference"] or None,
         "payment_method": row["payment_method"],
         "description": row["description"],
+        "action": None if is_stale else _action(row),
+    }
+
+
+def _action(row: sqlite3.Row) -> dict[str, Any] | None:
+    """Return what the payer has to do, or has done."""
+    if not row["action_url"]:
+        return None
+    return {
+        "type": "redirect",
+        "url": row["action_url"],
+        "taken_at": iso(row["acted_at"]) if row["acted_at"] else None,
     }
 
 

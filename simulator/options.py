@@ -20,6 +20,7 @@ class Options:
     control_token: str = ""
     webhook_url: str = ""
     webhook_secret: str = ""
+    public_url: str = ""  # where payers find us; where we listen, if that is not said
     key_lifetime_seconds: float | None = DAY_SECONDS  # None: keys are ignored
     authorization_seconds: float = AUTHORIZATION_SECONDS
     slow_seconds: float = 30.0
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
         description="A payment provider to test against, with books of its own.",
         epilog="Read from the environment: SIMULATOR_DB, SIMULATOR_API_KEY (both required), "
         "SIMULATOR_WEBHOOK_URL, SIMULATOR_WEBHOOK_SECRET (without them no webhook is sent), "
+        "SIMULATOR_PUBLIC_URL (where payers find its pages; where it listens), "
         "SIMULATOR_CONTROL_TOKEN (without it nobody controls).",
     )
     add = made.add_argument
@@ -68,6 +70,7 @@ def read(arguments: list[str] | None = None) -> Options:
         api_key=os.environ["SIMULATOR_API_KEY"],
         control_token=env("SIMULATOR_CONTROL_TOKEN", ""),
         webhook_url=env("SIMULATOR_WEBHOOK_URL", ""),
+        public_url=env("SIMULATOR_PUBLIC_URL", "").rstrip("/"),
         # While one is changed there are two, and the new one comes last.
         webhook_secret=env("SIMULATOR_WEBHOOK_SECRET", "").partition(",")[0],
         key_lifetime_seconds=None if given.no_keys else given.key_lifetime,

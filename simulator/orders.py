@@ -13,6 +13,8 @@ KINDS: tuple[Kind, ...] = ("charge", "capture", "void", "refund")
 AMOUNT_MAX = 10**12
 TEXT_LENGTH_MAX = 500
 _CURRENCY = re.compile(r"[A-Z]{3}")
+# It becomes a header of an answer.
+_ADDRESS = re.compile(r"https?://[!-~]+")
 
 
 class Refused(Exception):
@@ -40,6 +42,7 @@ class Order:
     description: str = ""
     reason: str = ""
     captures: bool = True
+    return_url: str = ""
     simulate: str = ""
 
     @property
@@ -68,6 +71,7 @@ def read(kind: Kind, raw: bytes, key: str, charge: str = "") -> Order:
         description=_text(content, "description"),
         reason=_text(content, "reason"),
         captures=content.get("capture", True) is not False,
+        return_url=_address(content),
         simulate=_simulate(content),
     )
     if kind == "refund" and not (order.charge or order.charge_reference):
@@ -104,6 +108,13 @@ def _text(content: dict[str, Any], name: str, *, required: bool = False) -> str:
         raise Refused(422, f"{name}_invalid", f"{name} is a text of at most {TEXT_LENGTH_MAX}")
     # Half of a surrogate pair cannot be kept as text.
     return value.encode(errors="replace").decode()
+
+
+def _address(content: dict[str, Any]) -> str:
+    value = _text(content, "return_url")
+    if value and not _ADDRESS.fullmatch(value):
+        raise Refused(422, "return_url_invalid", "return_url is an http or https address")
+    return value
 
 
 def _amount(content: dict[str, Any], *, required: bool) -> int | None:

@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from simulator import control, looking, money, orders, pages, reading, wire
+from simulator import actions, control, looking, money, orders, outages, pages, reading, wire
 from simulator.answers import Answer, error
 from simulator.carrying import Desk
 from simulator.options import Options
 from simulator.orders import Kind, Refused
-from simulator.store import Store
+from simulator.store import Store, now
 
 BODY_BYTES_MAX = 64 * 1024
 IDLE_SECONDS = 60
@@ -31,6 +31,7 @@ _BOOKS: dict[str, reading.ObjectKind] = {
     "/refunds": "refund",
     "/disputes": "dispute",
 }
+_ACTION = re.compile(r"/actions/(ch_[0-9a-f]{32})")
 
 
 class Server(ThreadingHTTPServer):
@@ -66,7 +67,9 @@ class Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         query = dict(parse_qsl(address.query, keep_blank_values=True))
         if address.path == "/":
-            return self._page(query)
+            return self._page(lambda: pages.books(self.server.store, query))
+        if found := _ACTION.fullmatch(address.path):
+            return self._page(lambda: actions.page(self.server.store, found[1]))
         return self._answer(lambda: self._look(address.path, query))
 
     def do_POST(self) -> None:
@@ -75,9 +78,11 @@ class Handler(BaseHTTPRequestHandler):
         if raw is None:
             self.close_connection = True
             self._send(error(413, "too_large", "the body is too large, or its length unknown"))
-            return
+            return None
         path = urlsplit(self.path).path
-        self._answer(lambda: self._order(path, raw))
+        if found := _ACTION.fullmatch(path):
+            return self._acted(found[1], raw)
+        return self._answer(lambda: self._order(path, raw))
 
     def _look(self, path: str, query: reading.Query) -> Answer:
         if path == "/healthz":
@@ -119,14 +124,29 @@ class Handler(BaseHTTPRequestHandler):
         given = self.headers.get("Authorization", "")
         return hmac.compare_digest(given.encode(), f"Bearer {secret}".encode())
 
-    def _page(self, query: reading.Query) -> None:
+    def _page(self, make: Callable[[], str]) -> None:
         money.bring_up_to_date(self.server.store)
         try:
-            text = pages.books(self.server.store, query)
+            text = make()
         except Refused as refused:
             self._send(error(refused.status, refused.code, str(refused)))
         else:
             wire.page(self, text)
+
+    def _acted(self, charge: str, raw: bytes) -> None:
+        """Do what the payer says, and send them back to where they came from."""
+        store = self.server.store
+        with store.reading() as db:
+            silence = outages.silence(db, now(db))
+        if silence:
+            return self._send(outages.answer(silence))
+        try:
+            address = actions.answer_payer(store, charge, raw)
+        except Refused as refused:
+            return self._send(error(refused.status, refused.code, str(refused)))
+        if address:
+            return wire.redirect(self, address)
+        return self._page(lambda: actions.page(store, charge))
 
     def _answer(self, make: Callable[[], Answer]) -> None:
         try:

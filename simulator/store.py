@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS sim_charge (
     payment_method TEXT NOT NULL,
     description TEXT NOT NULL,
     status TEXT NOT NULL
-        CHECK (status IN ('pending', 'authorized', 'captured', 'failed', 'voided', 'expired')),
+        CHECK (status IN ('pending', 'requires_action', 'authorized', 'captured', 'failed',
+                          'voided', 'expired')),
     capture_method TEXT NOT NULL CHECK (capture_method IN ('automatic', 'manual')),
     authorized_at REAL,
     expires_at REAL,  -- until when it is held, if it is
@@ -38,6 +39,9 @@ CREATE TABLE IF NOT EXISTS sim_charge (
     captured INTEGER NOT NULL DEFAULT 0
         CHECK ((captured > 0) = (status = 'captured') AND captured <= amount),
     code TEXT NOT NULL DEFAULT '',
+    return_url TEXT NOT NULL DEFAULT '',
+    action_url TEXT NOT NULL DEFAULT '',  -- where the payer acts, if this charge wanted that
+    acted_at REAL,
     created_at REAL NOT NULL,
     found_from REAL NOT NULL,  -- look-ups by reference miss it before
     listed_from REAL NOT NULL,  -- lists miss it before

@@ -52,6 +52,14 @@ def page(handler: BaseHTTPRequestHandler, text: str) -> None:
     handler.wfile.write(body)
 
 
+def redirect(handler: BaseHTTPRequestHandler, address: str) -> None:
+    """Send somebody elsewhere, to be asked for with GET."""
+    handler.send_response(303)
+    handler.send_header("Location", address)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
 def cut(handler: BaseHTTPRequestHandler) -> None:
     """Reset the connection, so that the other side notices at once and has no answer."""
     handler.close_connection = True

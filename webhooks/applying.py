@@ -199,6 +199,7 @@ def _notice(event: ProviderEvent) -> Notice:
         amount=event.amount,
         currency=event.currency,
         account=event.account,
+        action_url=event.action_url,
         code=event.code,
         detail=event.detail,
     )

@@ -18,7 +18,14 @@ from core.kill_points import reached
 from core.logging import current, get_logger
 from core.metrics import PROVIDER_EVENTS
 from core.money import STORABLE_AMOUNT_MAX
-from core.provider_text import CODE_LENGTH, DETAIL_LENGTH, ID_LENGTH, clean, clean_id
+from core.provider_text import (
+    CODE_LENGTH,
+    DETAIL_LENGTH,
+    ID_LENGTH,
+    clean,
+    clean_address,
+    clean_id,
+)
 from gateways import base, registry
 from gateways.disputes import DisputeNotice
 from outbox import staging
@@ -36,18 +43,18 @@ _RECEIVED = {"type": "object", "properties": {"received": {"type": "boolean"}}}
 _STORE = """
     INSERT INTO webhooks_providerevent
         (id, gateway, content_sha256, event_id, kind, outcome, reference, charge_reference,
-         provider_id, amount, fee, currency, account, code, detail, content, parked_at,
+         provider_id, amount, fee, currency, account, action_url, code, detail, content, parked_at,
          parked_reason)
     VALUES (%(id)s, %(gateway)s, %(digest)s, %(event_id)s, %(kind)s, %(outcome)s, %(reference)s,
             %(charge_reference)s, %(provider_id)s, %(amount)s, %(fee)s, %(currency)s,
-            %(account)s, %(code)s, %(detail)s, %(content)s,
+            %(account)s, %(action_url)s, %(code)s, %(detail)s, %(content)s,
             CASE WHEN %(parked_reason)s <> '' THEN now() END, %(parked_reason)s)
     ON CONFLICT (gateway, content_sha256) DO NOTHING
     RETURNING id
 """
 _UNREADABLE: dict[str, Any] = {
     **dict.fromkeys(("event_id", "kind", "outcome", "reference", "charge_reference"), ""),
-    **dict.fromkeys(("provider_id", "currency", "account", "code", "detail"), ""),
+    **dict.fromkeys(("provider_id", "currency", "account", "action_url", "code", "detail"), ""),
     **dict.fromkeys(("amount", "fee")),
     "parked_reason": "it cannot be read",
 }
@@ -99,6 +106,11 @@ def _storable(notice: Told) -> Told:
     if any(abs(amount or 0) > STORABLE_AMOUNT_MAX for amount in _amounts(notice)):
         message = "the amount is larger than any"
         raise base.NoticeMalformed(message)
+    if isinstance(notice, DisputeNotice):
+        return notice
+    if notice.outcome.kind is base.OutcomeKind.REQUIRES_ACTION and not _action_url(notice):
+        message = "nobody can be sent to its action_url"
+        raise base.NoticeMalformed(message)
     return notice
 
 
@@ -106,6 +118,13 @@ def _amounts(notice: Told) -> Sequence[int | None]:
     if isinstance(notice, DisputeNotice):
         return notice.amount, notice.fee
     return (notice.outcome.amount,)
+
+
+def _action_url(notice: base.Notice) -> str:
+    """Return where the payer has to act, or has acted while the rest is open."""
+    kinds = {base.OutcomeKind.REQUIRES_ACTION, base.OutcomeKind.PENDING}
+    outcome = notice.outcome
+    return clean_address(outcome.action_url) if outcome.kind in kinds else ""
 
 
 def _store(gateway: str, body: bytes, notice: Told | None) -> str:
@@ -152,6 +171,7 @@ def _columns(notice: Told | None) -> dict[str, Any]:
         "fee": None,
         "currency": clean(outcome.currency, CODE_LENGTH),
         "account": clean_id(outcome.account),
+        "action_url": _action_url(notice),
         "code": clean(outcome.code, CODE_LENGTH),
         "detail": clean(outcome.message, DETAIL_LENGTH),
         "parked_reason": "",
@@ -170,6 +190,7 @@ def _dispute_columns(notice: DisputeNotice) -> dict[str, Any]:
         "fee": notice.fee,
         "currency": clean(notice.currency, CODE_LENGTH),
         "account": clean_id(notice.account),
+        "action_url": "",
         "code": clean(notice.reason, CODE_LENGTH),
         "detail": "",
         "parked_reason": "",

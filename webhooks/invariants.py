@@ -27,8 +27,10 @@ INVARIANTS: list[Invariant] = [
               AND (e.kind <> 'refund' OR e.outcome = 'succeeded' OR EXISTS (
                   SELECT 1 FROM payments_operation o
                   WHERE o.kind = 'refund' AND e.reference IN (o.id::text, o.refund_id::text)))
-           OR n.id IS NOT NULL AND (n.outcome, n.provider_id, n.amount, n.currency, n.account)
-              IS DISTINCT FROM (e.outcome, e.provider_id, e.amount, e.currency, e.account)
+           OR n.id IS NOT NULL AND (n.outcome, n.provider_id, n.amount, n.currency, n.account,
+                                   n.action_url)
+              IS DISTINCT FROM (e.outcome, e.provider_id, e.amount, e.currency, e.account,
+                                e.action_url)
         """,
     ),
     Invariant(

@@ -29,6 +29,7 @@ class ProviderEvent(models.Model):
     fee = models.BigIntegerField(null=True)  # of a dispute, if it says so
     currency = models.TextField(default="")
     account = models.TextField(default="", db_default="")  # as named, if it is another one
+    action_url = models.TextField(default="", db_default="")  # where the payer has to go
     code = models.TextField(default="")
     detail = models.TextField(default="")
     content = models.TextField()  # as received, with anything like a card number masked

@@ -11,11 +11,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core import money, provider_text, redaction
+from core.addresses import host_of
 
 NOTHING = "–"
 # Larger than the next unit is as exact as anybody wants it.
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _MINUTE = 60
+# Who has the address of a payer's page can act as that payer.
+_ACTION_URL = "action_url"
 
 
 def amount(minor: int | None, currency: str) -> str:
@@ -76,11 +79,31 @@ def shown(value: Any) -> Any:
         case datetime():
             return moment(value)
         case dict() | list():
-            text = json.dumps(value, ensure_ascii=False, indent=1)
+            text = json.dumps(without_payers_pages(value), ensure_ascii=False, indent=1)
             return format_html("<pre>{}</pre>", redaction.clean(text)) if value else NOTHING
         case str():
             return said(value)
     return value
+
+
+def payers_page(address: str) -> str:
+    """Return whose page a payer has to go to. The rest of it is for the payer alone."""
+    return said(host_of(address))
+
+
+def without_payers_pages(value: Any) -> Any:
+    """Return what was said with no more of a payer's page in it than whose it is."""
+    if isinstance(value, list):
+        return [without_payers_pages(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    is_way = value.get("type") == "redirect"
+    return {
+        name: payers_page(one)
+        if isinstance(one, str) and (name.endswith(_ACTION_URL) or (is_way and name == "url"))
+        else without_payers_pages(one)
+        for name, one in value.items()
+    }
 
 
 def column(row: Model, one: Any) -> Any:
@@ -88,6 +111,8 @@ def column(row: Model, one: Any) -> Any:
     value = getattr(row, one.attname)
     if one.remote_field:
         return link(page_of(one.remote_field.model), value)
+    if one.name.endswith(_ACTION_URL):
+        return payers_page(value)
     if one.name.startswith("amount") and hasattr(row, "currency"):
         return amount(value, row.currency)
     return shown(value)

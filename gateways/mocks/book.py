@@ -64,6 +64,7 @@ CREATE TABLE IF NOT EXISTS answers (
     code TEXT NOT NULL,
     at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS actions (provider_id TEXT PRIMARY KEY, url TEXT, return_url TEXT);
 CREATE TABLE IF NOT EXISTS faults (
     operation TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -96,7 +97,7 @@ class Book:
 
         :raises UnexpectedAnswer: if the key was used before for another request
         """
-        with self._writing() as db:
+        with self.writing() as db:
             now = time.time()
             if key_lifetime_seconds is not None:
                 kept = _kept_answer(db, entry, now - key_lifetime_seconds)
@@ -109,11 +110,12 @@ class Book:
 
     def find(self, kind: Kind, operation: str) -> Found | NotFound:
         """Return how the operation stands now; a success wins over whatever else is there."""
-        with self._writing() as db:
+        with self.writing() as db:
             found = db.execute(
-                "SELECT status, provider_id, amount, currency, code FROM objects"
+                "SELECT status, provider_id, amount, currency, code, url"
+                " FROM objects LEFT JOIN actions USING (provider_id)"
                 " WHERE kind = ? AND operation = ? AND visible_at <= ?"
-                " ORDER BY status = 'succeeded' DESC, status = 'pending' DESC",
+                " ORDER BY status = 'succeeded' DESC, status = 'declined'",
                 (kind, operation, time.time()),
             ).fetchall()
             ran_out = _ran_out(db, operation) if kind == "charge" else []
@@ -128,7 +130,7 @@ class Book:
 
     def payment_method(self, charge_operation: str) -> str:
         """Return what a charge was paid with, or nothing if there is no such charge."""
-        with self._writing() as db:
+        with self.writing() as db:
             row = db.execute(
                 "SELECT payment_method FROM objects WHERE kind = 'charge' AND operation = ?",
                 (charge_operation,),
@@ -137,13 +139,13 @@ class Book:
 
     def holds_object(self, provider_id: str) -> bool:
         """Test whether there is an object with this id."""
-        with self._writing() as db:
+        with self.writing() as db:
             sql = "SELECT 1 FROM objects WHERE provider_id = ?"
             return db.execute(sql, (provider_id,)).fetchone() is not None
 
     def is_hidden(self, provider_id: str) -> bool:
         """Test whether look-ups still miss this object."""
-        with self._writing() as db:
+        with self.writing() as db:
             row = db.execute(
                 "SELECT visible_at FROM objects WHERE provider_id = ?", (provider_id,)
             ).fetchone()
@@ -151,13 +153,13 @@ class Book:
 
     def first_time(self, operation: str, name: str) -> bool:
         """Test whether this fault has not yet happened to the operation, and note that it has."""
-        with self._writing() as db:
+        with self.writing() as db:
             sql = "INSERT OR IGNORE INTO faults (operation, name) VALUES (?, ?)"
             return db.execute(sql, (operation, name)).rowcount == 1
 
     def settle_due(self) -> None:
         """Give every object whose time has come its final result."""
-        with self._writing():
+        with self.writing():
             pass
 
     def close(self) -> None:
@@ -165,7 +167,8 @@ class Book:
         self._file.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the file for the block, with everything whose time has come as it ended."""
         with self._file.writing() as db:
             _settle_due(db, time.time())
             yield db
@@ -181,8 +184,8 @@ def _kept_answer(db: sqlite3.Connection, entry: Entry, oldest: float) -> Outcome
     db.execute("DELETE FROM answers WHERE key = ? AND at < ?", (entry.key, oldest))
     row = db.execute(
         "SELECT answers.request, answers.status, answers.provider_id, objects.amount,"
-        " objects.currency, answers.code FROM answers JOIN objects USING (provider_id)"
-        " WHERE answers.key = ?",
+        " objects.currency, answers.code, url FROM answers JOIN objects USING (provider_id)"
+        " LEFT JOIN actions USING (provider_id) WHERE answers.key = ?",
         (entry.key,),
     ).fetchone()
     if row is None:
@@ -239,7 +242,11 @@ def _carry_out(db: sqlite3.Connection, entry: Entry, now: float) -> Written:
         db.execute("INSERT INTO holds VALUES (?, ?)", (provider_id, expires_at))
     if script.status is OutcomeKind.SUCCEEDED:
         _happen(db, provider_id, now)
-    outcome = _outcome(script.status, provider_id, entry.amount, entry.currency, script.code)
+    url = None
+    if script.status is OutcomeKind.REQUIRES_ACTION:
+        url = f"{entry.pages}/{provider_id}/"
+        db.execute("INSERT INTO actions VALUES (?, ?, ?)", (provider_id, url, entry.return_url))
+    outcome = _outcome(script.status, provider_id, entry.amount, entry.currency, script.code, url)
     return Written(outcome, due_at, expires_at)
 
 
@@ -275,11 +282,16 @@ def _happen(db: sqlite3.Connection, provider_id: str, now: float) -> None:
         " AND provider_id NOT IN (SELECT provider_id FROM holds)",
         (now, provider_id),
     )
+    holding.stop_waiting(db, provider_id)
 
 
-def _outcome(status: str, provider_id: str, amount: int, currency: str, code: str) -> Outcome:
+def _outcome(  # noqa: PLR0913, PLR0917 - a row of the books
+    status: str, provider_id: str, amount: int, currency: str, code: str, url: str | None = None
+) -> Outcome:
+    kind = OutcomeKind(status)
     return Outcome(
-        kind=OutcomeKind(status),
+        kind=kind,
+        action_url=(url or "") if kind is OutcomeKind.REQUIRES_ACTION else "",
         provider_id=provider_id,
         amount=amount,
         currency=currency,

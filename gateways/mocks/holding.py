@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from gateways.base import Kind
+from gateways.base import Kind, OutcomeKind
 from gateways.mocks.tokens import Script
 
 # Whose a void is that the mock made by itself.
@@ -23,6 +23,8 @@ class Entry:
     charge_operation: str = ""
     payment_method: str = ""
     holds: bool = False
+    pages: str = ""  # where a payer acts, if the script wants that
+    return_url: str = ""
 
 
 def refusal(db: sqlite3.Connection, entry: Entry) -> str:
@@ -30,22 +32,35 @@ def refusal(db: sqlite3.Connection, entry: Entry) -> str:
     if entry.kind == "charge":
         return ""
     charged = db.execute(
-        "SELECT amount, currency, provider_id IN (SELECT provider_id FROM holds) FROM objects"
-        " WHERE kind = 'charge' AND operation = ? AND status = 'succeeded'",
+        "SELECT amount, currency, provider_id IN (SELECT provider_id FROM holds), status"
+        " FROM objects WHERE kind = 'charge' AND operation = ?"
+        " AND status IN ('succeeded', 'requires_action') ORDER BY status = 'succeeded' DESC",
         (entry.charge_operation,),
     ).fetchone()
     if charged is None:
         return "charge_not_found"
-    amount, currency, holds = charged
+    amount, currency, holds, status = charged
+    waits = status == OutcomeKind.REQUIRES_ACTION
     if currency != entry.currency:
         return "currency_differs"
     if entry.kind == "refund":
         taken = _sum(db, "capture", entry.charge_operation) if holds else amount
         given_back = _sum(db, "refund", entry.charge_operation)
         return "refund_exceeds_charge" if given_back + entry.amount > taken else ""
-    if not holds or _is_done_with(db, entry.charge_operation):
+    is_in_hand = entry.kind == "void" if waits else holds
+    if not is_in_hand or _is_done_with(db, entry.charge_operation):
         return "not_authorized"
     return "capture_exceeds_charge" if entry.kind == "capture" and entry.amount > amount else ""
+
+
+def stop_waiting(db: sqlite3.Connection, void: str) -> None:
+    """Wait no longer for the payer of a charge that this void lets go."""
+    db.execute(
+        "UPDATE objects SET status = 'declined', code = 'canceled', due_at = NULL"
+        " WHERE kind = 'charge' AND status = 'requires_action' AND operation ="
+        " (SELECT charge_operation FROM objects WHERE provider_id = ? AND kind = 'void')",
+        (void,),
+    )
 
 
 def let_go_of_what_ran_out(db: sqlite3.Connection, now: float) -> None:

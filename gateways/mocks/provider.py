@@ -24,7 +24,8 @@ from gateways.base import (
     Void,
 )
 from gateways.disputes import DisputeNotice
-from gateways.mocks import tokens, webhook
+from gateways.mocks import actions, tokens, webhook
+from gateways.mocks.actions import Asked
 from gateways.mocks.book import EXPIRED, Entry, Written, book_at, expiry_of
 from gateways.mocks.notifier import Notifier
 from gateways.mocks.tokens import After, Before, Script
@@ -46,6 +47,7 @@ class MockProvider:
         keys: bool = True,
         find: bool = True,
         key_lifetime_seconds: float = _DAY_SECONDS,
+        public_url: str = "http://127.0.0.1:8005",
     ) -> None:
         self._book = book_at(database)
         self._secrets = tuple(webhook_secrets)
@@ -58,6 +60,7 @@ class MockProvider:
             captures=True,
             voids=True,
         )
+        self._pages = f"{public_url}/mock/actions"
         can_send = bool(webhook_url and self._secrets)
         self._notifier = (
             Notifier(webhook_url, self._secrets[0], self._book.settle_due) if can_send else None
@@ -100,6 +103,8 @@ class MockProvider:
             payment_method=charge.payment_method,
             script=script,
             holds=not charge.captures,
+            pages=self._pages,
+            return_url=charge.return_url,
         )
         return self._carry_out(entry, deadline)
 
@@ -161,6 +166,16 @@ class MockProvider:
         :raises NoticeMalformed: if the body is not one of the mocks' events
         """
         return webhook.read(headers, body, secrets=self._secrets, now=now)
+
+    def asked(self, provider_id: str) -> Asked | None:
+        """Return what a payer is asked at our page, or was; None if nobody has to act for it."""
+        return actions.asked(self._book, provider_id)
+
+    def act(self, provider_id: str, *, approves: bool) -> None:
+        """Let the payer approve or refuse; what does not wait for that stays as it is."""
+        news = actions.act(self._book, provider_id, approves=approves)
+        if news and self._notifier is not None:
+            self._notifier.send_at(time.time(), news)
 
     def _carry_out(self, entry: Entry, deadline: Deadline) -> Outcome:
         self._fail_before(entry)
@@ -226,7 +241,15 @@ class MockProvider:
             "currency": entry.currency,
             "code": entry.script.due_code,
         }
-        self._notifier.send_at(written.due_at, json.dumps(body).encode())
+        script, known = entry.script, written.outcome
+        # A person may have acted before the clock did.
+        is_true = lambda: actions.came_to(  # noqa: E731
+            self._book, known.provider_id, script.due_status, script.due_code
+        )
+        waits = known.kind is OutcomeKind.REQUIRES_ACTION
+        self._notifier.send_at(
+            written.due_at, json.dumps(body).encode(), is_true if waits else None
+        )
 
     def _announce_expiry(self, entry: Entry, written: Written) -> None:
         if self._notifier is None or written.expires_at is None:

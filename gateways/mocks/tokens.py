@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from gateways.base import OutcomeKind
+from gateways.base import ACTION_EXPIRED, OutcomeKind
 from gateways.disputes import DisputeSaid
 
 
@@ -55,6 +55,10 @@ SLOW_SECONDS = 3.0
 HIDDEN_SECONDS = 4.0
 HELD_SECONDS = 2.0
 DISPUTE_SECONDS = 2.0
+ACTION_SECONDS = 2.0
+# How long a person has at the mock's page.
+PATIENCE_SECONDS = 3_600.0
+REFUSED = "action_refused"
 
 _DECLINE_CODES = (
     "insufficient_funds",
@@ -82,12 +86,26 @@ def _follows(status: OutcomeKind, code: str = "", *, webhook: bool = True) -> Sc
     )
 
 
+def _waits(status: OutcomeKind, code: str = "", seconds: float = ACTION_SECONDS) -> Script:
+    """Return a script that waits for the payer, and what comes of it if nobody acts at its page."""
+    return Script(
+        status=OutcomeKind.REQUIRES_ACTION,
+        due_seconds=seconds,
+        due_status=status,
+        due_code=code,
+    )
+
+
 CHARGES: dict[str, Script] = {
     "tok_success": SUCCESS,
     **{f"tok_decline_{code}": decline(code) for code in _DECLINE_CODES},
     "tok_pending_success": _follows(OutcomeKind.SUCCEEDED),
     "tok_pending_failure": _follows(OutcomeKind.DECLINED, "do_not_honor"),
     "tok_pending_silent_success": _follows(OutcomeKind.SUCCEEDED, webhook=False),
+    "tok_requires_action": _waits(OutcomeKind.DECLINED, ACTION_EXPIRED, PATIENCE_SECONDS),
+    "tok_requires_action_success": _waits(OutcomeKind.SUCCEEDED),
+    "tok_requires_action_failure": _waits(OutcomeKind.DECLINED, REFUSED),
+    "tok_requires_action_abandoned": _waits(OutcomeKind.DECLINED, ACTION_EXPIRED),
     "tok_late_success": Script(
         status=OutcomeKind.DECLINED,
         code="do_not_honor",

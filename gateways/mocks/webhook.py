@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from core.addresses import ADDRESS_LENGTH
 from gateways import signatures
 from gateways.base import (
     Kind,
@@ -25,6 +26,8 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _TYPES: dict[str, tuple[Kind, OutcomeKind]] = {
     "charge.succeeded": ("charge", OutcomeKind.SUCCEEDED),
     "charge.failed": ("charge", OutcomeKind.DECLINED),
+    "charge.pending": ("charge", OutcomeKind.PENDING),
+    "charge.requires_action": ("charge", OutcomeKind.REQUIRES_ACTION),
     "capture.succeeded": ("capture", OutcomeKind.SUCCEEDED),
     "capture.failed": ("capture", OutcomeKind.DECLINED),
     "void.succeeded": ("void", OutcomeKind.SUCCEEDED),
@@ -68,6 +71,8 @@ def _notice(content: dict[str, Any], occurred_at: datetime) -> Notice:
         raise NoticeMalformed(message)
     kind, outcome = known
     provider_id = _text(content, "provider_id")
+    must_act = outcome is OutcomeKind.REQUIRES_ACTION
+    may_name = must_act or outcome is OutcomeKind.PENDING
     charge_reference = _text(content, "charge_reference", required=False)
     return Notice(
         event_id=_text(content, "id"),
@@ -79,6 +84,9 @@ def _notice(content: dict[str, Any], occurred_at: datetime) -> Notice:
             currency=_currency(content),
             code=_text(content, "code", required=False),
             message=_text(content, "message", limit=_MESSAGE_LENGTH_MAX, required=False),
+            action_url=_text(content, "action_url", limit=ADDRESS_LENGTH, required=must_act)
+            if may_name
+            else "",
         ),
         reference=_text(content, "reference", required=not charge_reference),
         provider_id=provider_id,

@@ -45,7 +45,12 @@ _WINDOW_BEFORE = timedelta(minutes=5)
 _WINDOW_AFTER = timedelta(minutes=15)
 
 # What is there more than once is told by what moved money, else by what still may.
-_RANKS = (OutcomeKind.SUCCEEDED, OutcomeKind.PENDING, OutcomeKind.DECLINED)
+_RANKS = (
+    OutcomeKind.SUCCEEDED,
+    OutcomeKind.PENDING,
+    OutcomeKind.REQUIRES_ACTION,
+    OutcomeKind.DECLINED,
+)
 _DONE = {HTTPStatus.OK, HTTPStatus.CREATED}
 _REFUSED = {HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
 _STRANGERS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -90,6 +95,7 @@ class Simulator:
             "payment_method": charge.payment_method,
             "description": charge.description,
             "capture": charge.captures,
+            "return_url": charge.return_url,
         }
         response = self._client.post("/v1/charges", content, charge.key, deadline)
         return self._answered("charge", charge.operation_id, response)

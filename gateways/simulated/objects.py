@@ -5,10 +5,19 @@ it go. The charge's own status and references tell which of them happened, and w
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
-from gateways.base import Kind, Outcome, OutcomeKind, Sighting, UnexpectedAnswer
+from core.addresses import ADDRESS_LENGTH
+from gateways.base import (
+    ACTION_EXPIRED,
+    ACTION_TAKEN,
+    Kind,
+    Outcome,
+    OutcomeKind,
+    Sighting,
+    UnexpectedAnswer,
+)
 
 TEXT_LENGTH_MAX = 255
 NOT_HELD = "not_authorized"
@@ -18,7 +27,12 @@ _REFUNDS = {
     "failed": OutcomeKind.DECLINED,
     "pending": OutcomeKind.PENDING,
 }
-_HELD, _TAKEN, _LET_GO = "authorized", "captured", {"voided", "expired"}
+_HELD, _TAKEN = "authorized", "captured"
+# What a charge ends in that is let go, and why, if nothing was held yet.
+_LET_GO = {
+    "voided": ("canceled", "let go before anything was held"),
+    "expired": (ACTION_EXPIRED, "the payer's time is over"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,7 @@ class Reader:
         done: tuple[Kind, str, str] | None = None
         if _is_manual(content) and named[1] == _TAKEN:
             done = ("capture", "capture_reference", "captured_amount")
-        elif named[1] in _LET_GO:
+        elif named[1] == "voided" or (named[1] == "expired" and content.get("authorized") is True):
             done = ("void", "void_reference", "amount")
         if done:
             kind, by, amount = done
@@ -70,8 +84,10 @@ class Reader:
     def _charged(self, content: dict[str, Any]) -> Outcome:
         """Return what the charge itself came to: money taken, or held for us."""
         status = text(content, "status")
-        if status == "pending":
-            return self._outcome(OutcomeKind.PENDING, content, "amount")
+        if status in {"pending", "requires_action"}:
+            return _before_or_after_action(
+                self._outcome(OutcomeKind.PENDING, content, "amount"), content
+            )
         if status == "failed":
             return self._outcome(OutcomeKind.DECLINED, content, "amount")
         if _is_manual(content) and (status == _TAKEN or content.get("authorized") is True):
@@ -80,7 +96,7 @@ class Reader:
             return self._outcome(OutcomeKind.SUCCEEDED, content, "captured_amount")
         if status in _LET_GO:
             declined = self._outcome(OutcomeKind.DECLINED, content, "amount")
-            return _because(declined, "canceled", "let go before anything was held")
+            return _because(declined, *_LET_GO[status])
         raise _unknown(content)
 
     def _outcome(self, kind: OutcomeKind, content: dict[str, Any], amount: str) -> Outcome:
@@ -120,13 +136,24 @@ def _because(outcome: Outcome, code: str, message: str) -> Outcome:
     )
 
 
-def text(content: Any, member: str) -> str:
+def _before_or_after_action(pending: Outcome, content: dict[str, Any]) -> Outcome:
+    """Say what the payer has to do, or has done, if that is why a charge is pending."""
+    action = content.get("action")
+    if text(content, "status") == "requires_action":
+        url = text(action, "url", ADDRESS_LENGTH)
+        return replace(pending, kind=OutcomeKind.REQUIRES_ACTION, action_url=url)
+    if action is None or action.get("taken_at") is None:
+        return pending
+    return replace(pending, code=ACTION_TAKEN, action_url=text(action, "url", ADDRESS_LENGTH))
+
+
+def text(content: Any, member: str, limit: int = TEXT_LENGTH_MAX) -> str:
     """Return a member that has to be a short text.
 
     :raises UnexpectedAnswer: if it is not
     """
     value = content.get(member) if isinstance(content, dict) else None
-    if not _is_short_text(value):
+    if not _is_short_text(value, limit):
         message = f"{member} is not a short text"
         raise UnexpectedAnswer(message)
     return value
@@ -136,9 +163,9 @@ def _text_or_nothing(content: dict[str, Any], member: str) -> str:
     return "" if content.get(member) is None else text(content, member)
 
 
-def _is_short_text(value: Any) -> TypeGuard[str]:
+def _is_short_text(value: Any, limit: int) -> TypeGuard[str]:
     # Unprintable covers NUL and lone surrogates, which no database column takes.
-    return isinstance(value, str) and 0 < len(value) <= TEXT_LENGTH_MAX and value.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= limit and value.isprintable()
 
 
 def _is_manual(content: dict[str, Any]) -> bool:

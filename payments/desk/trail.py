@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from core.addresses import host_of
 from core.desk import words
 from core.desk.pages import ROWS_MAX, Section, section
 from ledger.models import Transfer
@@ -123,7 +124,7 @@ def attempts(operations: Iterable[UUID], only_of: UUID | None = None) -> Section
                 outcome(one),
                 words.foreign_id(one.provider_id),
                 words.amount(one.amount, one.currency),
-                words.said(f"{one.code} {one.detail}".strip()),
+                words.said(f"{one.code} {one.detail} {host_of(one.action_url)}".strip()),
             )
             for one in found[: ROWS_MAX + 1]
         ],
@@ -147,7 +148,9 @@ def notices(**which: Any) -> Section:
                 words.tinted(one.outcome, _OUTCOME_TONES),
                 words.foreign_id(one.provider_id),
                 words.amount(one.amount, one.currency),
-                words.said(f"{one.account} {one.code} {one.detail}".strip()),
+                words.said(
+                    f"{one.account} {one.code} {one.detail} {host_of(one.action_url)}".strip()
+                ),
                 words.moment(one.recorded_at),
             )
             for one in found[: ROWS_MAX + 1]

@@ -3,6 +3,7 @@
 A value is the SQL that does the damage, and the other invariants that the same damage breaks.
 """
 
+from tests.config.damage_to_actions import OF_ACTIONS
 from tests.config.damage_to_disputes import OF_DISPUTES
 from tests.config.damage_to_holds import OF_HOLDS
 from tests.config.damage_to_lists import OF_LISTS
@@ -17,6 +18,7 @@ ALL: dict[str, list[Damage]] = {
     **OF_OUTBOX,
     **OF_WEBHOOKS,
     **OF_HISTORY,
+    **OF_ACTIONS,
     **OF_FACTS,
     **OF_HOLDS,
     **OF_MONEY,

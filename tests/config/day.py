@@ -52,7 +52,7 @@ def live_through() -> None:
     mistaken, twice = shop.accepted(600), shop.accepted(1_100)
     tell("mock_success", reference=str(mistaken.id), amount=601, **success)
     held = held_payments(shop)
-    settle_everything()
+    pay_at_a_page(shop.accepted(450, gateway="mock", payment_method="tok_requires_action"))
 
     end_holds(shop, *held)
     shop.refund(refunded)
@@ -93,6 +93,22 @@ def ask(shop: Shop, payment: Payment, what: str, **asked: object) -> None:
     path = f"/api/payments/{payment.id}/{what}/"
     answer = shop.post(path, asked or None, Idempotency_Key=uuid4().hex)
     assert answer.status_code in {200, 202}, answer.content
+
+
+def pay_at_a_page(payment: Payment) -> None:
+    """Have a payer act at the provider's page, then at another one, and pay."""
+    settle_everything()
+    reference, pages = str(charge_of(payment).id), "https://pay.test/"
+    for kind, more in (
+        ("requires_action", {"action_url": f"{pages}1"}),
+        ("pending", {"code": "action_taken", "action_url": f"{pages}1"}),
+        ("requires_action", {"action_url": f"{pages}2"}),
+        ("pending", {"code": "action_taken"}),
+        ("succeeded", {}),
+    ):
+        told = {"type": f"charge.{kind}", "provider_id": "ch_paid", **more}
+        assert tell("mock", reference=reference, amount=450, **told).status_code == 200
+        settle_everything()
 
 
 def tell_late(declined: Payment, plain: Payment, twice: Payment) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.core.checks import run_checks
 
 import config.urls  # noqa: F401 - its serializers must see the real gateways when they are made
+from config.checks import check_public_url
 from gateways.base import Capabilities
 from payments.asking import KEY_MARGIN
 from tests.gateways.reciting import Reciting
@@ -49,3 +50,19 @@ def test_an_entry_that_gives_no_gateway_is_reported_once(settings, entry):
     settings.GATEWAYS = {"acme": entry}
 
     assert [message.id for message in run_checks()] == ["gateways.E001"]
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://pay.example.com", []),
+        ("https://pay.example.com:8443/base", []),
+        ("http://[::1]:8005", []),
+        ("https://other.example.com", ["config.W001"]),
+    ],
+)
+def test_a_name_for_payers_that_nobody_answers_to_is_reported(settings, url, found):
+    settings.ALLOWED_HOSTS = ["pay.example.com", "[::1]"]
+    settings.PUBLIC_URL = url
+
+    assert [message.id for message in check_public_url()] == found

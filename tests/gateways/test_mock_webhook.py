@@ -113,6 +113,8 @@ def test_without_secrets_every_signature_is_refused():
         {"currency": "inr"},
         {"currency": "INRX"},
         {"code": 7},
+        {"type": "charge.requires_action"},
+        {"type": "charge.requires_action", "action_url": "https://pay.test/" + "x" * 2048},
     ],
 )
 def test_a_signed_event_with_a_wrong_member_is_malformed(changed):

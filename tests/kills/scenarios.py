@@ -50,6 +50,24 @@ def pending(story: Teller) -> None:
 
 
 @scenario()
+def payer(story: Teller) -> None:
+    """A payer approves at the provider's page and comes back; no webhook tells of it."""
+    payment = story.pay("requires_action+webhook_none")
+    story.until_status(payment, "REQUIRES_ACTION")
+    story.approve(payment)
+    story.come_back(payment)
+
+
+@scenario()
+def payer_lost(story: Teller) -> None:
+    """One payer refuses and does not come back, and one never comes at all."""
+    refused = story.pay("requires_action", ends=FAILED)
+    story.pay("requires_action_abandoned", ends="EXPIRED")
+    story.until_status(refused, "REQUIRES_ACTION")
+    story.approve(refused, deed="refuse")
+
+
+@scenario()
 def webhook_first(story: Teller) -> None:
     """The webhook comes before the answer."""
     story.pay("slow_after")

@@ -18,7 +18,6 @@ from gateways.base import (
     Found,
     Kind,
     NotFound,
-    DisputeNotice,
     Notice,
     NotSent,
     Outcome,
@@ -30,6 +29,7 @@ from gateways.base import (
     pending,
     succeeded,
 )
+from gateways.disputes import DisputeNotice
 from gateways.mocks import webhook
 
 NOT_HELD = "not_authorized"

@@ -75,6 +75,7 @@ def _standing(status: str) -> dict[str, Any]:
         "amount_captured": captured,
         "amount_refunded": captured if status == "REFUNDED" else 0,
         "failure_code": "declined" if status == "FAILED" else "",
+        "next_action_url": "https://pay.test/act" if status == "REQUIRES_ACTION" else "",
     }
 
 

@@ -42,7 +42,7 @@ def said(about: str, what: Said, **more: Any) -> Told:
 ALPHABET = [
     said("charge", Said.UNKNOWN),
     said("charge", Said.PENDING, provider_id="charge"),
-    said("charge", Said.REQUIRES_ACTION, provider_id="charge"),
+    said("charge", Said.REQUIRES_ACTION, provider_id="charge", action_url="https://pay.test/act"),
     said("charge", Said.PENDING, provider_id="charge", code=ACTION_TAKEN),
     said("charge", Said.DECLINED, code="no"),
     said("charge", Said.DECLINED, code=ACTION_EXPIRED),

@@ -48,8 +48,15 @@ def test_only_a_payment_that_waits_for_its_payer_says_where_to_go(owner):
     payment_id = plant_payment(owner, "REQUIRES_ACTION")
     update(owner, PAYMENT, payment_id, next_action_url="https://example.com/go")
 
-    with pytest.raises(errors.CheckViolation, match="payment_action_only_if_required"):
+    with pytest.raises(errors.CheckViolation, match="payment_action_iff_required"):
         update(owner, PAYMENT, payment_id, status="AUTHORIZED", version=4)
+
+
+def test_a_payment_that_waits_for_its_payer_says_where_to_go(owner):
+    payment_id = plant_payment(owner, "REQUIRES_ACTION")
+
+    with pytest.raises(errors.CheckViolation, match="payment_action_iff_required"):
+        update(owner, PAYMENT, payment_id, next_action_url="")
 
 
 @pytest.mark.parametrize("status", ["AUTHORIZED", "REQUIRES_ACTION", "CANCELED", "EXPIRED"])

@@ -132,6 +132,11 @@ WRITES: list[tuple[str, dict[str, Any], str, str]] = [
         "UPDATE {} SET first_sent_at = '2026-01-02'",
         "the terms of an operation",
     ),
+    (
+        *("payments_operation", {"returned_at": "2026-01-01", "first_sent_at": "2026-01-01"}),
+        "UPDATE {} SET returned_at = '2026-01-02'",
+        "the terms of an operation",
+    ),
     ("payments_attempt", ANSWERED, "UPDATE {} SET outcome = 'succeeded'", "an answer is a fact"),
     ("webhooks_providerevent", {}, "UPDATE {} SET outcome = 'o'", "said never changes"),
     ("webhooks_providerevent", {}, "DELETE FROM {}", "a provider event is never deleted"),
