@@ -6,7 +6,7 @@ as on a card, because among random keys and counters some digits in a row always
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
@@ -213,22 +213,23 @@ def is_card_name(name: str) -> bool:
     return not _NAMES.isdisjoint(words) or "".join(words) in _NAMES
 
 
-def _pointer(parent: str, step: object) -> str:
-    return f"{parent}/{mask(str(step)).replace('~', '~0').replace('/', '~1')}"
+def _pointer(path: Iterable[object]) -> str:
+    steps = (mask(str(step)).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join(f"/{step}" for step in steps)
 
 
 def find_card_data(value: Any) -> str | None:
     """Return the JSON Pointer of the first card number or card field, its own text masked."""
-    waiting: list[tuple[str, Any]] = [("", value)]
+    waiting: list[tuple[tuple[object, ...], Any]] = [((), value)]
     while waiting:
-        pointer, part = waiting.pop()
+        path, part = waiting.pop()
         if isinstance(part, dict):
             for name, inner in part.items():
                 if is_card_name(name) or holds_card_number(name):
-                    return _pointer(pointer, name)
-                waiting.append((_pointer(pointer, name), inner))
+                    return _pointer((*path, name))
+                waiting.append(((*path, name), inner))
         elif isinstance(part, list):
-            waiting.extend((_pointer(pointer, index), inner) for index, inner in enumerate(part))
+            waiting.extend(((*path, index), inner) for index, inner in enumerate(part))
         elif isinstance(part, str | int | float) and holds_card_number(str(part)):
-            return pointer
+            return _pointer(path)
     return None

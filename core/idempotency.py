@@ -29,6 +29,7 @@ HEADER = "HTTP_IDEMPOTENCY_KEY"
 _KEY = re.compile(r"[A-Za-z0-9_\-.:~]{1,255}")
 _STORED_REFUSALS = {409, 422}
 API_VERSION = "1"
+_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 PRUNE_LIMIT = 1000
 
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
@@ -108,7 +109,7 @@ def claim(request: Request, principal: Principal, body: Any) -> Claim:
 
 def fingerprint(request: Request, body: Any) -> str:
     """Return the SHA-256 of what is asked: white space and key order do not matter, values do."""
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = _canonical(body)
     query = request.META.get("QUERY_STRING", "")
     parts = [str(request.method), request.path, query, API_VERSION, canonical]
     return sha256("\n".join(parts).encode()).hexdigest()

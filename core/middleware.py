@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from functools import cache
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
@@ -109,8 +110,8 @@ class RequestContext:
         match = request.resolver_match
         route = match.route if match else "unmatched"
         method = request.method if request.method in _METHODS else "other"
-        REQUESTS.labels(method, route, response.status_code).inc()
-        REQUEST_SECONDS.labels(route).observe(seconds)
+        _requests(method, route, response.status_code).inc()
+        _request_seconds(route).observe(seconds)
         line = log.debug if request.path_info in _PROBES else log.info
         line(
             "request.done",
@@ -119,6 +120,11 @@ class RequestContext:
             status=response.status_code,
             ms=round(seconds * 1000, 1),
         )
+
+
+# Routes, methods and statuses are few; a look-up by labels takes a lock and makes texts.
+_requests = cache(REQUESTS.labels)
+_request_seconds = cache(REQUEST_SECONDS.labels)
 
 
 class StrictRequest:

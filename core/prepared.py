@@ -37,8 +37,9 @@ class Prepared(str):
     It is its own plain text. ``core.db.rows`` runs it prepared.
     """
 
-    __slots__ = ("_execute", "_prepare", "name")
+    __slots__ = ("_execute", "_names", "_prepare", "name")
     name: str
+    _names: tuple[str, ...]
     _prepare: str
     _execute: str
 
@@ -52,7 +53,9 @@ class Prepared(str):
         # A pooled connection may hold the statement of an older release.
         self.name = f"{name}_{sha256(sql.encode()).hexdigest()[:12]}"
         self._prepare = f"PREPARE {self.name} AS {numbered.replace('%%', '%')}"
-        values = ", ".join(f"%({one})s" for one in places)
+        self._names = tuple(places)
+        # By place, because the driver looks names up one by one.
+        values = ", ".join(["%s"] * len(places))
         self._execute = f"EXECUTE {self.name} ({values})" if places else f"EXECUTE {self.name}"
         return self
 
@@ -64,6 +67,13 @@ class Prepared(str):
             self._send(connection, cursor, params)
             return cursor.fetchall() if cursor.description else [], cursor.description
 
+    def _values(self, params: Mapping[str, Any] | None) -> list[Any] | None:
+        """Name ids by their text: the server knows types, and the driver is slow with objects."""
+        if not params:
+            return None
+        found = [params[name] for name in self._names]
+        return [str(one) if type(one) is UUID else one for one in found]
+
     def _send(self, connection: BaseDatabaseWrapper, cursor: CursorWrapper, params: Any) -> None:
         driver = connection.connection
         if driver not in _pooled:
@@ -71,7 +81,7 @@ class Prepared(str):
                 if self.name not in _prepared.setdefault(driver, set()):
                     cursor.execute(self._prepare)
                     _prepared[driver].add(self.name)
-                cursor.execute(self._execute, _plain(params))
+                cursor.execute(self._execute, self._values(params))
             except DatabaseError as error:
                 if getattr(error.__cause__, "pgcode", None) not in _POOLED:
                     raise
@@ -83,10 +93,3 @@ class Prepared(str):
             else:
                 return
         cursor.execute(str(self), params)
-
-
-def _plain(params: Any) -> Any:
-    """Name ids by their text: the server knows the types, and the driver is slow with objects."""
-    if not isinstance(params, Mapping):
-        return params
-    return {name: str(one) if type(one) is UUID else one for name, one in params.items()}

@@ -9,31 +9,28 @@ from core.db import needs_transaction
 from core.ids import uuid7_text
 from outbox.models import Message
 
-# The CTE of a one-statement write; the caller names the guard it selects from.
+# The CTE of a one-statement write; the caller says which guard it selects from, and names the
+# subject and the kind.
 INSERT_MESSAGE = """
     INSERT INTO outbox_message
         (id, kind, version, lane, subject_id, state, epoch, alone, worker, starts, failures, lost,
          max_attempts, last_error, trace)
-    SELECT %(message_id)s, %(message_kind)s, 1, %(message_lane)s, %(message_subject)s, 0, 0, false,
-           '', 0, 0, 0, %(message_max_attempts)s, '', %(message_trace)s
+    SELECT %(message_id)s, {kind}, 1, %(message_lane)s, {subject}, 0, 0, false, '', 0, 0, 0,
+           {max_attempts}, '', %(message_trace)s
     FROM {guard}
     RETURNING id
 """
 MAX_ATTEMPTS = 25
 
 
-def message_params(
-    *, kind: str, lane: str, subject_id: UUID | str, trace: str
-) -> dict[str, object]:
-    """Return the parameters of ``INSERT_MESSAGE``."""
-    return {
-        "message_id": uuid7_text(),
-        "message_kind": kind,
-        "message_lane": lane,
-        "message_subject": subject_id,
-        "message_max_attempts": MAX_ATTEMPTS,
-        "message_trace": trace,
-    }
+def insert_message(guard: str, *, kind: str, subject: str) -> str:
+    """Return a CTE that stages a message if ``guard`` has a row; kind and subject are SQL."""
+    return INSERT_MESSAGE.format(guard=guard, kind=kind, subject=subject, max_attempts=MAX_ATTEMPTS)
+
+
+def message_params(*, lane: str, trace: str) -> dict[str, object]:
+    """Return the parameters of ``insert_message``."""
+    return {"message_id": uuid7_text(), "message_lane": lane, "message_trace": trace}
 
 
 @needs_transaction

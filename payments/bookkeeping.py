@@ -10,6 +10,7 @@ from uuid import UUID
 from ledger import accounts
 from ledger.books import Layer, Leg, Posting, transaction_id
 from payments.models import Operation, OperationKind, Payment, Refund
+from payments.unsaved import NewPayment
 
 CREATED = "payment.created"
 CAPTURED = "payment.captured"
@@ -21,7 +22,7 @@ CAPTURED_AGAIN = "surplus.captured"
 REFUNDED_AGAIN = "surplus.refunded"
 
 
-def created(payment: Payment) -> Posting:
+def created(payment: NewPayment | Payment) -> Posting:
     """We expect the gateway to owe us the amount, and to owe it to the merchant."""
     gateway, merchant = _parties(payment)
     leg = Leg(Layer.PENDING, gateway, merchant, payment.amount)
@@ -105,7 +106,7 @@ def surplus_id(operation_id: UUID, provider_id: str) -> UUID:
     return UUID(md5(name, usedforsecurity=False).hexdigest())
 
 
-def _parties(payment: Payment) -> tuple[accounts.Account, accounts.Account]:
+def _parties(payment: NewPayment | Payment) -> tuple[accounts.Account, accounts.Account]:
     return (
         accounts.gateway_receivable(payment.gateway, payment.currency, payment.mode),
         accounts.merchant_payable(payment.merchant_id, payment.currency, payment.mode),
@@ -123,7 +124,7 @@ def _suspense(payment: Payment) -> accounts.Account:
 def _posting(  # noqa: PLR0913 - a posting's parts
     kind: str,
     source: UUID,
-    payment: Payment,
+    payment: NewPayment | Payment,
     legs: list[Leg],
     *,
     resolves: UUID | None = None,

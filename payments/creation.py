@@ -9,6 +9,7 @@ record conflicts, nothing is written, and a second statement reads the answer.
 """
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpResponse
@@ -23,11 +24,12 @@ from core.meanings import on_sqlite
 from core.prepared import Prepared
 from ledger import books
 from ledger import sql as ledger_sql
-from outbox.staging import INSERT_MESSAGE, message_params
+from outbox.staging import insert_message, message_params
 from payments import bookkeeping, portable
 from payments.handlers import lane
-from payments.models import OperationKind, Payment
+from payments.models import OperationKind
 from payments.representation import payment_members, to_json
+from payments.unsaved import NewPayment
 
 _NOW = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
@@ -48,7 +50,7 @@ _CREATE = """
             (id, merchant_id, mode, key, fingerprint, resource_id, status, location, body)
         SELECT %(record_id)s, %(merchant_id)s, %(mode)s, %(key)s, %(fingerprint)s,
                %(payment_id)s, 201, %(location)s,
-               %(head)s || {now} || %(middle)s || {now} || %(tail)s
+               %(head)s || {now} || '","updated_at":"' || {now} || '"}}'
         FROM lock WHERE won
         ON CONFLICT DO NOTHING
         RETURNING body),
@@ -86,11 +88,19 @@ _CREATE = """
 
 def _statement(name: str, booking: str) -> Prepared:
     parts = {"entitled_if": auth.VALID_KEY, "now": _NOW, "booking": booking}
-    return Prepared(name, _CREATE.format(message=INSERT_MESSAGE.format(guard="payment"), **parts))
+    message = insert_message("payment", kind="'charge'", subject="%(operation_id)s")
+    return Prepared(name, _CREATE.format(message=message, **parts))
 
 
+_BOOKED = {
+    "kind": f"'{bookkeeping.CREATED}'",
+    "source_id": "%(payment_id)s",
+    "flags": "''",
+    "layer": f"'{books.Layer.PENDING}'",
+    **{name: f"%({name})s" for name in ("merchant_id", "mode", "currency", "amount")},
+}
 _CREATE_ANY = _statement("create_payment", ledger_sql.ctes("payment"))
-_CREATE_SIMPLE = _statement("create_simple", ledger_sql.ctes_of_one("payment"))
+_CREATE_SIMPLE = _statement("create_simple", ledger_sql.ctes_of_one("payment", **_BOOKED))
 
 
 def create_payment(
@@ -104,7 +114,7 @@ def create_payment(
     :raises KeyChanged: if the key or its merchant changed since, so that nothing was written
     :raises Problem: ``idempotency-in-progress`` or ``idempotency-key-reused``
     """
-    payment = _unsaved(claim, asked)
+    payment = _asked_for(claim, asked)
     work = lane(OperationKind.CHARGE, payment.gateway)
     posting = bookkeeping.created(payment)
     params = _params(claim, payment, trace, work)
@@ -128,9 +138,9 @@ def create_payment(
     return replayed, ""
 
 
-def _write(payment: Payment, posting: books.Posting, params: dict[str, Any]) -> dict[str, Any]:
+def _write(payment: NewPayment, posting: books.Posting, params: dict[str, Any]) -> dict[str, Any]:
     if on_sqlite():
-        return portable.create(payment, posting, params)
+        return portable.create(payment.row(), posting, params)
     if ledger_sql.is_simple(posting):
         return named_row(_CREATE_SIMPLE, params | ledger_sql.params_of_one(posting))
     return named_row(_CREATE_ANY, params | ledger_sql.params(posting))
@@ -146,8 +156,8 @@ def _check_key(key_digest: str, *, as_remembered: bool | None) -> None:
     raise auth.KeyChanged
 
 
-def _unsaved(claim: idempotency.Claim, asked: dict[str, Any]) -> Payment:
-    return Payment(
+def _asked_for(claim: idempotency.Claim, asked: dict[str, Any]) -> NewPayment:
+    return NewPayment(
         id=uuid7(),
         merchant_id=claim.principal.merchant_id,
         mode=claim.principal.mode,
@@ -155,22 +165,25 @@ def _unsaved(claim: idempotency.Claim, asked: dict[str, Any]) -> Payment:
     )
 
 
-def _params(claim: idempotency.Claim, payment: Payment, trace: str, work: str) -> dict[str, Any]:
-    operation_id = uuid7_text()
+@lru_cache(maxsize=1000)
+def _scopes(scopes: frozenset[str]) -> str:
+    return json.dumps(sorted(scopes))
+
+
+def _params(claim: idempotency.Claim, payment: NewPayment, trace: str, work: str) -> dict[str, Any]:
     return {
-        **message_params(
-            kind=OperationKind.CHARGE, lane=work, subject_id=operation_id, trace=trace
-        ),
-        **_body(payment),
+        **message_params(lane=work, trace=trace),
+        # The answer up to its times: it is made before the row has any.
+        "head": to_json(payment_members(payment))[:-1] + ',"created_at":"',
         "api_key_id": claim.principal.key_id,
-        "scopes": json.dumps(sorted(claim.principal.scopes)),
+        "scopes": _scopes(claim.principal.scopes),
         "default_gateway": claim.principal.default_gateway,
         "lock": claim.lock_number,
         "record_id": uuid7_text(),
         "key": claim.key,
         "fingerprint": claim.fingerprint,
         "location": f"/api/payments/{payment.id}/",
-        "operation_id": operation_id,
+        "operation_id": uuid7_text(),
         "event_id": uuid7_text(),
         "payment_id": payment.id,
         "merchant_id": payment.merchant_id,
@@ -183,13 +196,4 @@ def _params(claim: idempotency.Claim, payment: Payment, trace: str, work: str) -
         "reference": payment.reference,
         "description": payment.description,
         "metadata": to_json(payment.metadata),
-    }
-
-
-def _body(payment: Payment) -> dict[str, str]:
-    """Cut the answer where the database's time goes: it is made before the row has one."""
-    return {
-        "head": to_json(payment_members(payment))[:-1] + ',"created_at":"',
-        "middle": '","updated_at":"',
-        "tail": '"}',
     }

@@ -14,6 +14,7 @@ from core.portable import time, valid_keys
 from ledger import portable as books
 from ledger.legs import Posting
 from outbox.models import Message
+from outbox.staging import MAX_ATTEMPTS
 from payments.changes import _WRITE_OPERATIONS, _WRITE_PAYMENTS, _WRITE_REFUNDS
 from payments.handlers import _ANSWER
 from payments.models import Attempt, Event, Operation, OperationKind, Payment, Refund
@@ -64,7 +65,7 @@ def _records(payment: Payment, key: str) -> QuerySet[IdempotencyRecord]:
 def _create(payment: Payment, posting: Posting, given: dict[str, Any]) -> str:
     payment.created_at = payment.updated_at = time()
     stamp = timestamp(payment.created_at)
-    body = f"{given['head']}{stamp}{given['middle']}{stamp}{given['tail']}"
+    body = f"""{given["head"]}{stamp}","updated_at":"{stamp}"}}"""
     payment.save(force_insert=True)
     Operation.objects.create(
         id=given["operation_id"],
@@ -107,10 +108,10 @@ def _answer(payment: Payment, given: dict[str, Any], body: str) -> None:
 def _stage(given: dict[str, Any]) -> None:
     Message.objects.create(
         id=given["message_id"],
-        kind=given["message_kind"],
+        kind=OperationKind.CHARGE,
         lane=given["message_lane"],
-        subject_id=given["message_subject"],
-        max_attempts=given["message_max_attempts"],
+        subject_id=given["operation_id"],
+        max_attempts=MAX_ATTEMPTS,
         trace=given["message_trace"],
     )
 

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from payments.models import Payment, Refund
+from payments.unsaved import NewPayment
+
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def timestamp(at: datetime | None) -> str | None:
@@ -15,14 +18,14 @@ def timestamp(at: datetime | None) -> str | None:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at else None
 
 
-def failure(row: Payment | Refund) -> dict[str, str] | None:
+def failure(row: NewPayment | Payment | Refund) -> dict[str, str] | None:
     """Return why it failed, or None."""
     if not row.failure_code:
         return None
     return {"code": row.failure_code, "message": row.failure_message}
 
 
-def payment_members(payment: Payment) -> dict[str, Any]:
+def payment_members(payment: NewPayment | Payment) -> dict[str, Any]:
     """Return a payment without its two times, which a new one does not have yet."""
     return {
         "id": str(payment.id),
@@ -67,4 +70,4 @@ def refund_dict(refund: Refund) -> dict[str, Any]:
 
 def to_json(value: dict[str, Any]) -> str:
     """Return the compact JSON text of a representation."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _compact(value)
