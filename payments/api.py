@@ -20,6 +20,7 @@ from core.errors import Problem
 from core.kill_points import reached
 from core.logging import bind, current
 from core.pagination import NewestFirst
+from core.viewsets import Door
 from gateways import registry
 from ledger import books
 from outbox.waking import wake
@@ -37,7 +38,7 @@ from payments.serializers import (
 )
 
 
-class PaymentViewSet(ModelViewSet[Payment]):
+class PaymentViewSet(Door, ModelViewSet[Payment]):
     """Create, read and refund payments."""
 
     http_method_names = ["get", "post", "head", "options"]  # noqa: RUF012 - Django's declaration
