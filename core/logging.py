@@ -5,7 +5,6 @@ Our own events and the standard library's records pass through the same processo
 records: making one costs as much as all the rest of a line.
 """
 
-import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ import structlog
 from django.conf import settings
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from core.json_text import encoder
 from core.redaction import redact
 
 # Django's own lines about 4xx answers repeat the raw path; the request line has the route instead.
@@ -42,7 +42,7 @@ _SHARED: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-_to_json = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+_to_json = encoder(ensure_ascii=False, default=repr)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
