@@ -13,10 +13,11 @@ from typing import Any
 def encoder(**form: Any) -> Callable[[Any], str]:
     """Return what ``json.JSONEncoder(**form).encode`` is, for values without a cycle."""
     plain = json.JSONEncoder(check_circular=False, **form)
-    if parts.c_make_encoder is None or plain.indent is not None:
+    make = getattr(parts, "c_make_encoder", None)
+    if make is None or plain.indent is not None:
         return plain.encode
     string = parts.encode_basestring_ascii if plain.ensure_ascii else parts.encode_basestring
-    texts_of = parts.c_make_encoder(
+    texts_of = make(
         *(None, plain.default, string, None, plain.key_separator, plain.item_separator),
         *(plain.sort_keys, plain.skipkeys, plain.allow_nan),
     )

@@ -1,17 +1,16 @@
 """What the merchants' doors have in common: DRF's way, less what it works out for each request."""
 
-from functools import cache
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSetMixin
-
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
 
 _allowed: dict[tuple[Any, ...], list[str]] = {}
 
 
-class Door(ViewSetMixin):
+class Door(ViewSet):
     """Answers as any view set does."""
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
@@ -30,8 +29,8 @@ class Door(ViewSetMixin):
         return _allowed[key]
 
     def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
         """Add the headers of every answer."""
         # A new answer has no list that would have to be taken apart first.
         if "Vary" in self.headers and "Vary" not in response:
