@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+import payments.urls
 from core.health import healthz, readyz
 from core.metrics import metrics
 from core.problem_pages import problem_page
@@ -12,7 +13,7 @@ from gateways.mocks import pages
 from payments.returning import returned
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("api/", include("payments.urls")),
+    *payments.urls.urlpatterns,
     path("api/", include("webhooks.urls")),
     path(
         "api/schema/",

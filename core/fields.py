@@ -16,8 +16,9 @@ from rest_framework.fields import empty
 from core import money
 from core.addresses import ADDRESS_LENGTH, is_web_address
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# A half of a surrogate pair is as little text.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 METADATA_KEYS = 50
 METADATA_KEY_LENGTH = 40
@@ -40,7 +41,23 @@ def _check_string(value: Any, max_length: int | None, control: re.Pattern[str] =
     return value
 
 
-class StrictInteger(serializers.IntegerField):
+class ChecksItself:
+    """A field that looks at a value in ``to_internal_value``, once.
+
+    DRF makes validators of its bounds, too: they are for the OpenAPI document alone.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        if unseen := options.keys() & {"validators", "min_length"}:
+            message = f"this field checks its value itself, without {sorted(unseen)}"
+            raise TypeError(message)
+        super().__init__(**options)
+
+    def run_validators(self, value: Any) -> None:
+        """Leave it at what was checked."""
+
+
+class StrictInteger(ChecksItself, serializers.IntegerField):
     """An integer token within bounds; ``slug`` is the refusal of one outside them."""
 
     def __init__(self, *, slug: str = "value-invalid", **options: Any) -> None:
@@ -65,7 +82,7 @@ class StrictAmount(StrictInteger):
         super().__init__(slug="amount-invalid", **{**bounds, **options})
 
 
-class StrictString(serializers.CharField):
+class StrictString(ChecksItself, serializers.CharField):
     """A string that is not blank; ``multiline`` ones may hold tabs and line feeds."""
 
     def __init__(self, *, multiline: bool = False, **options: Any) -> None:

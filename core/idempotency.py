@@ -22,6 +22,7 @@ from core.auth import Principal
 from core.db import needs_transaction, rows, savepoint, transaction
 from core.errors import CONTENT_TYPE, Problem
 from core.ids import smallest_uuid7
+from core.json_text import encoder
 from core.kill_points import reached
 from core.models import IdempotencyRecord
 
@@ -29,7 +30,7 @@ HEADER = "HTTP_IDEMPOTENCY_KEY"
 _KEY = re.compile(r"[A-Za-z0-9_\-.:~]{1,255}")
 _STORED_REFUSALS = {409, 422}
 API_VERSION = "1"
-_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+_canonical = encoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 PRUNE_LIMIT = 1000
 
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"

@@ -5,16 +5,19 @@ Our own events and the standard library's records pass through the same processo
 records: making one costs as much as all the rest of a line.
 """
 
-import json
 import logging
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, TextIO
 
 import structlog
 from django.conf import settings
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from core.json_text import encoder
 from core.redaction import redact
 
 # Django's own lines about 4xx answers repeat the raw path; the request line has the route instead.
@@ -22,13 +25,24 @@ _QUIET = {"django.request": logging.ERROR, "django.security": logging.ERROR}
 _LEVELS = {name.lower(): level for name, level in logging.getLevelNamesMapping().items()}
 _LEVELS["exception"] = logging.ERROR
 
+# structlog has a variable for each id, and copies all of the context to read one of them.
+_NO_IDS: Mapping[str, object] = MappingProxyType({})
+_ids: ContextVar[Mapping[str, object]] = ContextVar("log_ids", default=_NO_IDS)
+
+
+def _with_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name, value in _ids.get().items():
+        event.setdefault(name, value)
+    return event
+
+
 _SHARED: list[Processor] = [
-    structlog.contextvars.merge_contextvars,
+    _with_ids,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-_to_json = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+_to_json = encoder(ensure_ascii=False, default=repr)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -39,17 +53,27 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 def bind(**ids: object) -> None:
     """Add ids to every later line of this thread of work."""
-    structlog.contextvars.bind_contextvars(**ids)
+    _ids.set({**_ids.get(), **ids})
 
 
-def bound(**ids: object) -> AbstractContextManager[None]:
-    """Add ids to every line inside the block."""
-    return structlog.contextvars.bound_contextvars(**ids)
+def unbind_all() -> None:
+    """Forget the ids of this thread of work, because it begins anew."""
+    _ids.set(_NO_IDS)
+
+
+@contextmanager
+def bound(**ids: object) -> Iterator[None]:
+    """Add ids to every line inside the block; behind it those from before are back."""
+    token = _ids.set({**_ids.get(), **ids})
+    try:
+        yield
+    finally:
+        _ids.reset(token)
 
 
 def current(name: str) -> Any:
     """Return an id bound to this thread of work, or None."""
-    return structlog.contextvars.get_contextvars().get(name)
+    return _ids.get().get(name)
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

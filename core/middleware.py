@@ -7,7 +7,6 @@ from functools import cache
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
-from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from core import request_limits
 from core.desk import errors
@@ -20,7 +19,7 @@ from core.errors import (
     set_origin,
 )
 from core.ids import uuid7_text
-from core.logging import get_logger
+from core.logging import bind, get_logger, unbind_all
 from core.metrics import REQUEST_SECONDS, REQUESTS
 from core.redaction import clean
 
@@ -58,8 +57,8 @@ class RequestContext:
         began = time.perf_counter()
         request_id = _request_id(request)
         request.request_id = request_id  # type: ignore[attr-defined]  # what the context is for
-        clear_contextvars()
-        bind_contextvars(request_id=request_id)
+        unbind_all()
+        bind(request_id=request_id)
         set_origin("")
         try:
             response = self._answer(request)
@@ -69,7 +68,7 @@ class RequestContext:
             self._record(request, response, time.perf_counter() - began)
         finally:
             set_origin("")
-            clear_contextvars()
+            unbind_all()
         return response
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:

@@ -21,6 +21,7 @@ from core.errors import Problem
 from core.kill_points import reached
 from core.logging import bind, current
 from core.pagination import NewestFirst
+from core.viewsets import Door
 from gateways import registry
 from ledger import books
 from outbox.waking import wake
@@ -44,7 +45,7 @@ from payments.serializers import (
 from payments.states import CaptureMethod
 
 
-class PaymentViewSet(PaymentReads, ModelViewSet[Payment]):
+class PaymentViewSet(Door, PaymentReads, ModelViewSet[Payment]):
     """Create, read and refund payments."""
 
     http_method_names = ["get", "post", "head", "options"]  # noqa: RUF012 - Django's declaration

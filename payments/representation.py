@@ -3,14 +3,14 @@
 Plain functions because this is the hot path; a test holds them equal to the read serializers.
 """
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
+from core.json_text import encoder
 from payments.models import Dispute, Payment, Refund
 from payments.unsaved import NewPayment
 
-_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_compact = encoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def timestamp(at: datetime | None) -> str | None:

@@ -4,12 +4,12 @@ from payments.api import BalanceViewSet, PaymentRefundViewSet, PaymentViewSet, R
 from payments.dispute_api import DisputeViewSet
 
 router = SimpleRouter(use_regex_path=False)
-router.register("payments", PaymentViewSet, basename="payment")
+router.register("api/payments", PaymentViewSet, basename="payment")
 router.register(
-    "payments/<uuid:payment_id>/refunds", PaymentRefundViewSet, basename="payment-refund"
+    "api/payments/<uuid:payment_id>/refunds", PaymentRefundViewSet, basename="payment-refund"
 )
-router.register("refunds", RefundViewSet, basename="refund")
-router.register("disputes", DisputeViewSet, basename="dispute")
-router.register("balance", BalanceViewSet, basename="balance")
+router.register("api/refunds", RefundViewSet, basename="refund")
+router.register("api/disputes", DisputeViewSet, basename="dispute")
+router.register("api/balance", BalanceViewSet, basename="balance")
 
 urlpatterns = router.urls

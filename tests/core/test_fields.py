@@ -3,6 +3,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.exceptions import ValidationError
 
 from core.errors import problem_for
+from core.fields import StrictInteger, StrictString
 from tests.core.urls import Order
 
 GOOD = {"amount": 1000, "currency": "INR"}
@@ -186,3 +187,17 @@ def test_the_api_description_shows_the_limits():
     assert members["metadata"]["maxProperties"] == 50
     assert members["return_url"]["format"] == "uri"
     assert members["id"]["readOnly"]
+
+
+@pytest.mark.parametrize("name", ["reference", "description"])
+def test_half_of_a_surrogate_pair_is_a_wrong_value(name):
+    problem = refusal({**GOOD, name: "half \ud83d"})
+
+    assert (problem.status, problem.slug) == (422, "value-invalid")
+
+
+@pytest.mark.parametrize("field", [StrictInteger, StrictString])
+@pytest.mark.parametrize("option", [{"validators": [print]}, {"min_length": 2}])
+def test_a_field_that_checks_itself_is_given_no_check_it_would_not_make(field, option):
+    with pytest.raises(TypeError, match="checks its value itself"):
+        field(**option)

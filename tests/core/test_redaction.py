@@ -85,6 +85,15 @@ def test_no_secret_leaves_beside_other_words_of_a_flat_line(lines, text, beside)
     assert (line["before"], line["after"], line["count"]) == (beside, beside, 3)
 
 
+@pytest.mark.parametrize("text", [*SAID, "fine", "2026-11-28T15:07:00.123456Z 4111111111111111"])
+def test_a_text_that_was_said_before_is_said_no_differently(lines, text):
+    for _ in range(3):
+        log.info("thing.done", note=text, **{text: 1})
+
+    assert leaks(lines.getvalue()) == []
+    assert {json.loads(line)["note"] for line in lines.getvalue().splitlines()} == {clean(text)}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_value_named_like_a_secret_is_masked(lines, name):
     log.info("thing.done", **{name: "plain", "headers": {name: ["plain"]}})
