@@ -159,7 +159,7 @@ def test_a_job_delivered_twice_calls_once(settings):
 
 def test_a_message_of_unknown_kind_is_given_back(settings):
     payment = a_shop().accepted()
-    rows("UPDATE outbox_message SET kind = 'capture'")
+    rows("UPDATE outbox_message SET kind = 'unheard_of'")
 
     run_due()
 
@@ -177,7 +177,7 @@ def test_a_lane_says_nothing_about_what_a_message_is(settings, lane):
     payment, unknown = shop.accepted(), shop.accepted()
     rows("UPDATE outbox_message SET lane = %s", [lane])
     subject = charge_of(unknown).id
-    rows("UPDATE outbox_message SET kind = 'capture' WHERE subject_id = %s", [subject])
+    rows("UPDATE outbox_message SET kind = 'unheard_of' WHERE subject_id = %s", [subject])
 
     run_due()
 
