@@ -56,8 +56,8 @@ def live_through() -> None:
 
     end_holds(shop, *held)
     shop.refund(refunded)
-    shop.refund(partly, key="part-1", amount=400)
-    shop.refund(partly, key="part-2", amount=700)
+    for key, amount in (("part-1", 400), ("part-2", 700)):
+        shop.refund(partly, key=key, amount=amount)
     shop.refund(partly, key="part-3", amount=100, reason="damaged")
     shop.refund(refused, key="too-much", amount=5_000)
     shop.refund(unlucky)

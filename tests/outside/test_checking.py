@@ -5,6 +5,7 @@ from psycopg2 import errors
 
 from tests.outside import checking, gathering
 from tests.outside.journal import Journal, lines
+from tests.outside.tampering import add, alter, remove, rows, table
 
 # The server counts what these tests rewrite, though it is rolled back.
 REWRITTEN = "ledger-never-rewritten"
@@ -13,38 +14,6 @@ REWRITTEN = "ledger-never-rewritten"
 def asked(ours, told, *, at_rest=True):
     found = {violation.name for violation in checking.ask(ours, told, at_rest=at_rest)}
     return found - {REWRITTEN}
-
-
-def table(told, name):
-    return next(one for one in told if one.name == name)
-
-
-def alter(told, name, which, **changed):
-    """Change a row of somebody else's; `which` says of a row, by its columns, if it is the one."""
-    one = table(told, name)
-    columns = list(one.columns)
-    place = next(n for n, row in enumerate(one.rows) if which(dict(zip(columns, row, strict=True))))
-    row = dict(zip(columns, one.rows[place], strict=True))
-    one.rows[place] = [changed.get(column, row[column]) for column in columns]
-    return row
-
-
-def add(told, name, which, **changed):
-    """Write a row of somebody else's once more, changed."""
-    one = table(told, name)
-    columns = list(one.columns)
-    rows = (dict(zip(columns, row, strict=True)) for row in one.rows)
-    row = next(row for row in rows if which(row))
-    one.rows.append([changed.get(column, row[column]) for column in columns])
-    return row
-
-
-def remove(told, name, which):
-    one = table(told, name)
-    columns = list(one.columns)
-    kept = [row for row in one.rows if not which(dict(zip(columns, row, strict=True)))]
-    assert len(kept) < len(one.rows)
-    one.rows = kept
 
 
 def run(ours, sql, *params):
@@ -80,7 +49,7 @@ class TestProvider:
     def test_money_that_moved_for_what_failed_is_seen(self, ours, told):
         failed = next(
             row
-            for row in _rows(told, "sim_charge")
+            for row in rows(told, "sim_charge")
             if row["payment_method"] == "sim_decline_expired"
         )
         add(told, "sim_effect", lambda _: True, kind="capture", reference=failed["reference"], at=0)
@@ -95,10 +64,10 @@ class TestProvider:
     def test_news_of_a_moment_ago_may_be_on_its_way(self, ours, told):
         failed = next(
             row
-            for row in _rows(told, "sim_charge")
+            for row in rows(told, "sim_charge")
             if row["payment_method"] == "sim_decline_expired"
         )
-        newest = max(row["at"] for row in _rows(told, "sim_effect")) + 10_000
+        newest = max(row["at"] for row in rows(told, "sim_effect")) + 10_000
         add(told, "sim_effect", lambda _: True, reference=failed["reference"], at=newest)
 
         assert asked(ours, told, at_rest=False) == set()
@@ -125,7 +94,7 @@ class TestProvider:
         assert asked(ours, told) == {"provider-owes-as-booked"}
 
     def test_a_success_that_moved_no_money_is_seen(self, ours, told):
-        charge = next(row for row in _rows(told, "sim_charge") if plain(row))
+        charge = next(row for row in rows(told, "sim_charge") if plain(row))
         remove(told, "sim_effect", lambda row: row["reference"] == charge["reference"])
 
         assert asked(ours, told) == {"provider-moved-what-ended-well", "provider-owes-as-booked"}
@@ -143,7 +112,7 @@ class TestProvider:
         assert asked(ours, told) == {"provider-charges-as-booked"}
 
     def test_a_capture_that_is_not_booked_is_seen(self, ours, told):
-        charge = next(row for row in _rows(told, "sim_charge") if plain(row))
+        charge = next(row for row in rows(told, "sim_charge") if plain(row))
         run(ours, "UPDATE ledger_transaction SET kind = 'x' WHERE kind = 'payment.captured'"
                   " AND source_id = (SELECT payment_id FROM payments_operation"
                   " WHERE id::text = %s)", charge["reference"])  # fmt: skip
@@ -198,11 +167,6 @@ class TestProvider:
         assert asked(ours, told) == {"provider-webhooks-are-stored"}
 
 
-def _rows(told, name):
-    one = table(told, name)
-    return [dict(zip(one.columns, row, strict=True)) for row in one.rows]
-
-
 def _is_answered(row):
     return row["status"] == 201 and "refunded" in row["body"]
 
@@ -231,35 +195,35 @@ class TestMerchants:
         assert asked(ours, told) == {"promises-payments-were-asked"}
 
     def test_two_promises_under_one_key_are_seen(self, ours, told):
-        ask = next(row for row in _rows(told, "cj_ask") if row["key"] == "pay-0")
-        other = next(row for row in _rows(told, "cj_ask") if row["key"] == "pay-1")
+        ask = next(row for row in rows(told, "cj_ask") if row["key"] == "pay-0")
+        other = next(row for row in rows(told, "cj_ask") if row["key"] == "pay-1")
         add(told, "cj_answer", lambda row: row["request"] == other["request"],
             request=ask["request"])  # fmt: skip
 
         assert asked(ours, told) == {"promises-one-answer-per-key"}
 
     def test_an_answer_that_changed_by_a_byte_is_seen(self, ours, told):
-        row = next(row for row in _rows(told, "cj_answer") if row["replayed"])
+        row = next(row for row in rows(told, "cj_answer") if row["replayed"])
         alter(told, "cj_answer", lambda one: one["request"] == row["request"],
               body=row["body"] + " ")  # fmt: skip
 
         assert asked(ours, told) == {"promises-one-answer-per-key"}
 
     def test_another_request_answered_under_a_used_key_is_seen(self, ours, told):
-        row = next(row for row in _rows(told, "cj_answer") if row["replayed"])
+        row = next(row for row in rows(told, "cj_answer") if row["replayed"])
         alter(told, "cj_ask", lambda one: one["request"] == row["request"],
               body='{"amount": 1000, "currency": "INR", "more": 1}')  # fmt: skip
 
         assert asked(ours, told) == {"promises-one-request-per-key"}
 
     def test_a_refusal_that_turned_into_a_success_is_seen(self, ours, told):
-        row = next(row for row in _rows(told, "cj_answer") if row["replayed"])
+        row = next(row for row in rows(told, "cj_answer") if row["replayed"])
         alter(told, "cj_answer", lambda one: one["request"] == row["request"], status=422)
 
         assert asked(ours, told) == {"promises-one-request-per-key"}
 
     def test_a_key_in_progress_is_no_answer_yet(self, ours, told):
-        row = next(row for row in _rows(told, "cj_answer") if row["replayed"])
+        row = next(row for row in rows(told, "cj_answer") if row["replayed"])
         alter(told, "cj_answer", lambda one: one["request"] == row["request"], status=409)
 
         assert asked(ours, told) == set()
