@@ -182,7 +182,8 @@ SENDS = [
         """
         SELECT later.id, later.message_id, later.epoch FROM (
             SELECT id, message_id, epoch, intended_at,
-                   lag(intended_at) OVER (PARTITION BY message_id ORDER BY epoch) AS before
+                   lag(intended_at) OVER (
+                       PARTITION BY message_id ORDER BY epoch, intended_at) AS before
             FROM payments_attempt) AS later
         WHERE later.intended_at < later.before
         """,
