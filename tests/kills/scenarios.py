@@ -112,7 +112,8 @@ def let_go(story: Teller) -> None:
     story.change(story.hold(ends=CANCELED), "cancel")
 
 
-@scenario()
+# An attempt that a dead or frozen worker left unanswered forbids to cancel, as it has to.
+@scenario(points=tuple(point for point in POINTS if point.startswith(("web.", "dispatcher."))))
 def canceled(story: Teller) -> None:
     """A payment that the provider has no time for is cancelled before it is sent."""
     payment = story.pay("rate_limited_seconds:0", ends=CANCELED)
