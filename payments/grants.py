@@ -13,6 +13,8 @@ GRANTS: dict[str, str] = {
     "payments_notice": "SELECT, INSERT",
     "payments_statuschange": "SELECT, INSERT",
     "payments_event": "SELECT, INSERT",
+    "payments_eventnumber": "SELECT, INSERT",
+    "payments_numbering": "SELECT, UPDATE",
     "payments_seen": "SELECT",
 }
 # A status is the facts' to change, never a person's.

@@ -9,6 +9,7 @@ from core.secrecy import no_card_numbers, no_secrets
 from payments import (
     fact_invariants,
     money_invariants,
+    numbering_invariants,
     surplus_invariants,
     transaction_invariants,
     unasked_invariants,
@@ -31,7 +32,8 @@ _CONDITIONAL = [
     ("payments_attempt", "answered_once", "UPDATE"),
 ]
 _STATE_TABLES = ("payments_payment", "payments_refund", "payments_operation", "payments_attempt")
-_FACT_TABLES = ("payments_notice", "payments_statuschange", "payments_event", "payments_seen")
+_FACT_TABLES = ("payments_notice", "payments_statuschange", "payments_event",
+                "payments_eventnumber", "payments_seen")  # fmt: skip
 GUARDS = [
     *(
         Guard(table, f"{table}_{name}", event, _REFUSE, has_condition=True)
@@ -41,6 +43,7 @@ GUARDS = [
     *(Guard(table, f"{table}_not_truncated", "TRUNCATE", _REFUSE) for table in _STATE_TABLES),
     *(guard for table in _FACT_TABLES for guard in append_only(table, _REFUSE)),
     Guard("payments_refund", "payments_refund_fits", "INSERT", "payments_refund_fits"),
+    *numbering_invariants.GUARDS,
 ]
 
 
@@ -178,6 +181,7 @@ INVARIANTS: list[Invariant] = [
     *PARENTS,
     *fact_invariants.INVARIANTS,
     *money_invariants.INVARIANTS,
+    *numbering_invariants.INVARIANTS,
     *surplus_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,
     *unasked_invariants.INVARIANTS,

@@ -15,12 +15,21 @@ from core.models import Merchant, Mode, one_of
 from core.money import MAX_AMOUNT
 from core.schema import XidField
 from payments.states import OperationState, RefundStatus, Status
-from payments.trail import Attempt, AttemptKind, Event, Notice, Seen, StatusChange
+from payments.trail import (
+    Attempt,
+    AttemptKind,
+    Event,
+    EventNumber,
+    Notice,
+    Seen,
+    StatusChange,
+)
 
 __all__ = [
     "Attempt",
     "AttemptKind",
     "Event",
+    "EventNumber",
     "Notice",
     "Operation",
     "OperationKind",

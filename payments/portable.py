@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Max, Min, QuerySet
 
 from core.db import transaction
 from core.meanings import Rows, means
@@ -16,7 +16,16 @@ from ledger.legs import Posting
 from outbox.models import Message
 from payments.changes import _WRITE_OPERATIONS, _WRITE_PAYMENTS, _WRITE_REFUNDS
 from payments.handlers import _ANSWER
-from payments.models import Attempt, Event, Operation, OperationKind, Payment, Refund
+from payments.models import (
+    Attempt,
+    Event,
+    EventNumber,
+    Operation,
+    OperationKind,
+    Payment,
+    Refund,
+)
+from payments.numbering import ALONE, BEGIN_ANEW_ELSEWHERE, NUMBER
 from payments.rechecking import _TAKE_DUE
 from payments.representation import timestamp
 from payments.sampling import UNKNOWN_PAYMENTS, UNKNOWN_REFUNDS
@@ -192,3 +201,36 @@ def unknown_payments() -> Rows:
 def unknown_refunds() -> Rows:
     """Return how many refunds have an unknown outcome, and since when."""
     return _unknown(Refund.objects.all())
+
+
+@means(ALONE)
+def number_alone(patience: str, number: int) -> Rows:
+    """Return that nobody else numbers: there is one dispatcher, and it waited as it began."""
+    return [(patience, True)]
+
+
+@means(BEGIN_ANEW_ELSEWHERE)
+def begin_numbers_anew() -> Rows:
+    """Do nothing: without transaction ids there is no mark."""
+    return []
+
+
+@means(NUMBER)
+def number_events(*, most: int) -> Rows:
+    """Number events by their ids: who writes here has waited for everybody before."""
+    fresh = list(Event.objects.filter(place=None).order_by("id")[:most])
+    found: Rows = []
+    for event in fresh:
+        feed = EventNumber.objects.filter(merchant_id=event.merchant_id, mode=event.mode)
+        number = (feed.aggregate(last=Max("number"))["last"] or 0) + 1
+        EventNumber.objects.create(
+            event=event, merchant_id=event.merchant_id, mode=event.mode, number=number
+        )
+        found.append(
+            (
+                len(fresh), event.id, event.merchant_id, event.mode, number, event.type,
+                event.aggregate_type, event.aggregate_id, event.version,
+                json.dumps(event.payload, ensure_ascii=False), event.created_at,
+            )
+        )  # fmt: skip
+    return found or [(0, *[None] * 10)]

@@ -105,5 +105,8 @@ REFUSALS = [
         Refusal(f"payments_{what}", f"payments_{what}_kept", "DELETE", f"{what}s are never deleted")
         for what in ("payment", "refund", "operation", "attempt")
     ),
-    *(append_only(f"payments_{what}") for what in ("notice", "statuschange", "event", "seen")),
+    *(
+        append_only(f"payments_{what}")
+        for what in ("notice", "statuschange", "event", "eventnumber", "seen")
+    ),
 ]
