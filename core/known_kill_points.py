@@ -23,6 +23,7 @@ _LAPSE = "the lease runs out; whoever is next asks by the same key, or looks"
 _ASKED = f"{_ROLLBACK}; as worker.after_answer"
 _POLL = "the next poll finds the row"
 _SWEPT = f"{_ROLLBACK}; the next sweep"
+_LOOKED = f"{_ROLLBACK}; the next look"
 _PERSON = f"{_ROLLBACK}; the operator sees it as before"
 _ACTED = "all is written; the page shows it"
 
@@ -68,8 +69,8 @@ POINTS: dict[str, Point] = {
     "recheck.after_commit": Point("COMMIT", "the next look", _POLL),
     "rollup.uncommitted": Point("a block is added to the snapshots", "COMMIT", _SWEPT),
     "rollup.after_commit": Point("COMMIT of a block", "the next one", "balances are exact anyway"),
-    "numbering.after_numbers": Point("events are numbered", "their deliveries", _SWEPT),
-    "numbering.uncommitted": Point("the deliveries of these events", "COMMIT", _SWEPT),
+    "numbering.after_numbers": Point("events are numbered", "their deliveries", _LOOKED),
+    "numbering.uncommitted": Point("the deliveries of these events", "COMMIT", _LOOKED),
     "numbering.after_commit": Point("COMMIT of a batch", "the next one", "the next look"),
     "worker.on_receive": Point("the job has left the broker", "the first statement", _LEASE),
     "worker.before_start": Point("the payments are locked", "the start", _LEASE),

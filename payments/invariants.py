@@ -32,8 +32,7 @@ _CONDITIONAL = [
     ("payments_attempt", "answered_once", "UPDATE"),
 ]
 _STATE_TABLES = ("payments_payment", "payments_refund", "payments_operation", "payments_attempt")
-_FACT_TABLES = ("payments_notice", "payments_statuschange", "payments_event",
-                "payments_eventnumber", "payments_seen")  # fmt: skip
+_FACT_TABLES = ("payments_notice", "payments_statuschange", "payments_event", "payments_seen")
 GUARDS = [
     *(
         Guard(table, f"{table}_{name}", event, _REFUSE, has_condition=True)

@@ -3,7 +3,7 @@
 Numbers are given in order of ``(xid, id)``, and only below every transaction that is still open:
 ids are given in another order than that of commits, so that whoever looks for the highest passes
 over a writer who is slow. Who writes an event waits for nobody; a transaction that stays open makes
-numbers wait, and skips none (ADR 0017). Tables and guards are made in migration 0012.
+numbers wait, and skips none (ADR 0021). Tables and guards are made in migration 0012.
 """
 
 from dataclasses import dataclass
@@ -24,13 +24,14 @@ _LOCK = 0x6E756D62
 HERE = "(SELECT system_identifier FROM pg_control_system())"
 MARK = f"SELECT epoch, xid, event_id FROM payments_numbering WHERE system_identifier = {HERE}"  # noqa: S608
 
+NOBODY = "'00000000-0000-0000-0000-000000000000'::uuid"
+
 ALONE = """
     SELECT set_config('statement_timeout', %s, true), pg_try_advisory_xact_lock(%s)
 """
 BEGIN_ANEW_ELSEWHERE = f"""
     UPDATE payments_numbering
-    SET epoch = epoch + 1, system_identifier = {HERE}, xid = '0',
-        event_id = '00000000-0000-0000-0000-000000000000'
+    SET epoch = epoch + 1, system_identifier = {HERE}, xid = '0', event_id = {NOBODY}
     WHERE system_identifier <> {HERE}
     RETURNING epoch
 """  # noqa: S608 - our own constants

@@ -1,6 +1,6 @@
 """What must always be true of the numbers of events: no gap, no other order, none left out."""
 
-from core.guards import Guard
+from core.guards import Guard, append_only
 from core.invariants import Invariant
 from payments.numbering import MARK
 
@@ -9,6 +9,7 @@ LATE_SECONDS = 10
 
 _REFUSE = "payments_refuse"
 GUARDS = [
+    *append_only("payments_eventnumber", _REFUSE),
     Guard("payments_event", "payments_event_stamped", "INSERT", _REFUSE, has_condition=True),
     Guard(
         "payments_eventnumber",

@@ -4,6 +4,7 @@ A value is the SQL that does the damage, and the other invariants that the same 
 """
 
 from tests.config.damage_to_money import OF_MONEY, OF_SURPLUS, OF_TRANSACTIONS
+from tests.config.damage_to_numbers import OF_NUMBERS
 from tests.config.damage_to_payments import OF_FACTS, OF_HISTORY
 from tests.config.damage_to_rooms import OF_CORE, OF_OUTBOX, OF_WEBHOOKS
 from tests.config.damage_to_unasked import OF_UNASKED
@@ -15,6 +16,7 @@ ALL: dict[str, list[Damage]] = {
     **OF_WEBHOOKS,
     **OF_HISTORY,
     **OF_FACTS,
+    **OF_NUMBERS,
     **OF_MONEY,
     **OF_SURPLUS,
     **OF_TRANSACTIONS,

@@ -13,6 +13,7 @@ from gateways.mocks import webhook
 from payments.models import Payment
 from payments.operating import end_review, sight_of
 from tests.money import a_client, a_shop, charge_of, drain, hurry
+from tests.payments.numbers import number
 
 ROUNDS = 6
 
@@ -65,6 +66,7 @@ def live_through() -> None:
     refunded_elsewhere(partly)
     twice.refresh_from_db()
     look_at(twice)
+    number()
 
 
 def tell_late(declined: Payment, plain: Payment, twice: Payment) -> None:
