@@ -25,14 +25,8 @@ class NewestFirst(BasePagination):
 
         :raises Problem: ``validation-error`` for an unknown parameter or a bad value
         """
-        given = request.query_params
-        unknown = set(given) - self.parameters - set(getattr(view, "filters", ()))
-        if unknown:
-            raise _bad(min(unknown), "unknown-parameter", "Is not a parameter of this list.")
-        repeated = [name for name in given if len(given.getlist(name)) > 1]
-        if repeated:
-            raise _bad(repeated[0], "repeated", "May be given once.")
-        limit = _limit(given.get("limit"))
+        given = given_once(request, self.parameters | set(getattr(view, "filters", ())))
+        limit = limit_of(given.get("limit"))
         principal = principal_of(request)
         salt = f"cursor:{request.path}:{principal.merchant_id}:{principal.mode}"
         if "cursor" in given:
@@ -67,12 +61,31 @@ class NewestFirst(BasePagination):
         ]
 
 
-def _limit(raw: str | None) -> int:
+def given_once(request: Request, known: frozenset[str]) -> dict[str, str]:
+    """Return the parameters of a request.
+
+    :raises Problem: ``validation-error`` for one that is not known, or given twice
+    """
+    given = request.query_params
+    unknown = set(given) - known
+    if unknown:
+        raise bad_parameter(min(unknown), "unknown-parameter", "Is not a parameter of this call.")
+    repeated = [name for name in given if len(given.getlist(name)) > 1]
+    if repeated:
+        raise bad_parameter(repeated[0], "repeated", "May be given once.")
+    return given.dict()
+
+
+def limit_of(raw: str | None) -> int:
+    """Return how many rows a page may have.
+
+    :raises Problem: ``validation-error`` if that is not a number in bounds
+    """
     if raw is None:
         return LIMIT_DEFAULT
     is_short = len(raw) <= len(str(LIMIT_MAX))  # Python converts only so many digits
     if not (is_short and raw.isascii() and raw.isdigit() and 1 <= int(raw) <= LIMIT_MAX):
-        raise _bad("limit", "invalid", f"Must be a whole number from 1 to {LIMIT_MAX}.")
+        raise bad_parameter("limit", "invalid", f"Must be a whole number from 1 to {LIMIT_MAX}.")
     return int(raw)
 
 
@@ -80,9 +93,11 @@ def _position(cursor: str, salt: str) -> UUID:
     try:
         return UUID(signing.loads(cursor, salt=salt))
     except (signing.BadSignature, ValueError):
-        raise _bad("cursor", "invalid", "Is not a cursor that this list gave you.") from None
+        detail = "Is not a cursor that this list gave you."
+        raise bad_parameter("cursor", "invalid", detail) from None
 
 
-def _bad(name: str, code: str, detail: str) -> Problem:
+def bad_parameter(name: str, code: str, detail: str) -> Problem:
+    """Return the refusal of a parameter in the query."""
     error = {"parameter": name, "code": code, "detail": detail}
     return Problem("validation-error", f"{name}: {detail}", errors=[error])

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Max, Min, QuerySet
 
+from core.audit import AuditEntry
 from core.db import transaction
 from core.meanings import Rows, means
 from core.models import IdempotencyRecord
@@ -16,6 +17,7 @@ from ledger.legs import Posting
 from outbox.models import Message
 from payments.changes import _WRITE_OPERATIONS, _WRITE_PAYMENTS, _WRITE_REFUNDS
 from payments.handlers import _ANSWER
+from payments.happenings import ACTS, ANSWERS
 from payments.models import (
     Attempt,
     Event,
@@ -28,7 +30,7 @@ from payments.models import (
 from payments.numbering import ALONE, BEGIN_ANEW_ELSEWHERE, NUMBER
 from payments.rechecking import _TAKE_DUE
 from payments.representation import timestamp
-from payments.sampling import UNKNOWN_PAYMENTS, UNKNOWN_REFUNDS
+from payments.sampling import UNKNOWN_PAYMENTS, UNKNOWN_REFUNDS, UNNUMBERED
 
 _PAYMENT = (
     *("status", "amount_captured", "amount_refund_held", "amount_overdrawn", "amount_refunded"),
@@ -234,3 +236,25 @@ def number_events(*, most: int) -> Rows:
             )
         )  # fmt: skip
     return found or [(0, *[None] * 10)]
+
+
+@means(UNNUMBERED)
+def unnumbered() -> Rows:
+    """Return how long the oldest event has waited for its number, if one does."""
+    oldest = Event.objects.filter(place=None).order_by("id").first()
+    return [((time() - oldest.created_at).total_seconds(),)] if oldest else []
+
+
+@means(ACTS)
+def acts(subjects: Sequence[str], limit: int) -> Rows:
+    """Return what operators did to these."""
+    shown = AuditEntry.objects.filter(subject_type__in=["payment", "message", "provider_event"])
+    found = shown.filter(subject_id__in=subjects).order_by("id")[:limit]
+    return [(one.id, one.at, one.action, one.xid) for one in found]
+
+
+@means(ANSWERS)
+def answers(values: Sequence[tuple[Any, ...]]) -> Rows:
+    """Return the answers that were given for these things."""
+    found = IdempotencyRecord.objects.filter(resource_id__in=[made for made, _ in values])
+    return list(found.values_list("resource_id", "id", "key", "status"))
