@@ -23,7 +23,7 @@ from core.pagination import NewestFirst
 from gateways import registry
 from ledger import books
 from outbox.waking import wake
-from payments import refunding
+from payments import happenings, refunding
 from payments.creation import create_payment
 from payments.handlers import lane
 from payments.models import OperationKind, Payment, Refund
@@ -34,7 +34,9 @@ from payments.serializers import (
     PaymentWrite,
     RefundRead,
     RefundWrite,
+    TimelineRead,
 )
+from payments.timeline import as_dict
 
 
 class PaymentViewSet(ModelViewSet[Payment]):
@@ -50,6 +52,7 @@ class PaymentViewSet(ModelViewSet[Payment]):
         "retrieve": "payments:read",
         "create": "payments:write",
         "refund": "refunds:write",
+        "timeline": "payments:read",
     }
 
     def get_queryset(self) -> QuerySet[Payment]:
@@ -111,6 +114,14 @@ class PaymentViewSet(ModelViewSet[Payment]):
             wake(work[0])
         reached("web.before_answer")
         return response
+
+    @extend_schema(responses={200: TimelineRead, **ERRORS}, filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def timeline(self, request: Request, pk: UUID) -> Response:
+        """Return everything that happened to a payment, in causal order."""
+        found = happenings.timeline(self.get_object())
+        entries = [as_dict(entry) for entry in found.entries]
+        return Response({"results": entries, "truncated": found.is_cut})
 
 
 def _created(request: Request) -> tuple[HttpResponse, str]:

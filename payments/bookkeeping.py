@@ -19,6 +19,16 @@ REFUND_CONFIRMED = "refund.confirmed"
 REFUND_FAILED = "refund.failed"
 CAPTURED_AGAIN = "surplus.captured"
 REFUNDED_AGAIN = "surplus.refunded"
+KINDS = (
+    CREATED,
+    CAPTURED,
+    FAILED,
+    REFUND_ASKED,
+    REFUND_CONFIRMED,
+    REFUND_FAILED,
+    CAPTURED_AGAIN,
+    REFUNDED_AGAIN,
+)
 
 
 def created(payment: Payment) -> Posting:

@@ -15,6 +15,7 @@ GRANTS: dict[str, str] = {
     "payments_event": "SELECT, INSERT",
     "payments_eventnumber": "SELECT, INSERT",
     "payments_numbering": "SELECT, UPDATE",
+    "payments_operatoract": "SELECT",
     "payments_seen": "SELECT",
 }
 # A status is the facts' to change, never a person's.

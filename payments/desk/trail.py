@@ -41,16 +41,6 @@ _CAUSES = {
     "notice": "payments_notice",
     "message": "outbox_message",
 }
-_BOOKED = (
-    bookkeeping.CREATED,
-    bookkeeping.CAPTURED,
-    bookkeeping.FAILED,
-    bookkeeping.REFUND_ASKED,
-    bookkeeping.REFUND_CONFIRMED,
-    bookkeeping.REFUND_FAILED,
-    bookkeeping.CAPTURED_AGAIN,
-    bookkeeping.REFUNDED_AGAIN,
-)
 
 
 def state(message: Message) -> Any:
@@ -205,7 +195,7 @@ def books(sources: Iterable[UUID]) -> Section:
     """Return the ledger lines of these payments, refunds and surpluses, as they were written."""
     found = (
         Transfer.objects.filter(
-            transaction__kind__in=_BOOKED, transaction__source_id__in=list(sources)
+            transaction__kind__in=bookkeeping.KINDS, transaction__source_id__in=list(sources)
         )
         .select_related("transaction", "debit_account", "credit_account")
         .order_by("transaction__recorded_at", "id")
