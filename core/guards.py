@@ -14,18 +14,24 @@ _TABLE_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A trigger that must be there: a BEFORE trigger, per row unless it is against TRUNCATE."""
+    """A trigger that must be there: a BEFORE trigger, per row unless it is against TRUNCATE.
+
+    Or one AFTER a statement, over all the rows that it wrote.
+    """
 
     table: str
     name: str
     events: str
     function: str
     has_condition: bool = False
+    after_statement: bool = False
 
     @property
     def bits(self) -> int:
         """Return the trigger's ``tgtype``."""
         events = self.events.split()
+        if self.after_statement:
+            return sum(_EVENTS[event] for event in events)
         return (_BEFORE + (_ROW if events != ["TRUNCATE"] else 0)) + sum(
             _EVENTS[event] for event in events
         )

@@ -34,6 +34,12 @@ _canonical = encoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 PRUNE_LIMIT = 1000
 
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
+# Looks at the lock and never takes it: one held for an instant would refuse a real request.
+_IS_LOCKED = """
+    SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 1
+      AND l.classid::bigint = %s AND l.objid::bigint = %s AND l.granted
+"""
 
 # Ids are time-ordered, so the oldest records stand together; their age is the database's to tell.
 # No row locks: they would need the right to UPDATE, which nobody has who serves.
@@ -57,8 +63,16 @@ class Claim:
     @property
     def lock_number(self) -> int:
         """Return the advisory lock of this key; nothing else takes one-argument locks."""
-        scope = f"{self.principal.merchant_id}|{self.principal.mode}|{self.key}"
-        return int.from_bytes(sha256(scope.encode()).digest()[:8], "big", signed=True)
+        return int.from_bytes(_lock_bytes(self.principal, self.key), "big", signed=True)
+
+
+class InProgress:
+    """A request that still runs."""
+
+
+def _lock_bytes(principal: Principal, key: str) -> bytes:
+    scope = f"{principal.merchant_id}|{principal.mode}|{key}"
+    return sha256(scope.encode()).digest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +114,38 @@ def claim(request: Request, principal: Principal, body: Any) -> Claim:
             "each payment, and the same when you retry it.",
         )
     key = raw[1:-1] if len(raw) > 1 and raw[0] == raw[-1] == '"' else raw
+    check_key(key)
+    return Claim(principal, key, fingerprint(request, body))
+
+
+def check_key(key: str) -> None:
+    """Refuse what cannot be a key.
+
+    :raises Problem: ``idempotency-key-invalid``
+    """
     if not _KEY.fullmatch(key):
         raise Problem(
             "idempotency-key-invalid",
             "Idempotency-Key must be 1 to 255 characters of A-Z a-z 0-9 _ - . : ~, sent once.",
         )
-    return Claim(principal, key, fingerprint(request, body))
+
+
+def look_up(principal: Principal, key: str) -> IdempotencyRecord | InProgress | None:
+    """Return what is known of a key, without getting in the way of who uses it now."""
+    found = IdempotencyRecord.objects.filter(
+        merchant_id=principal.merchant_id, mode=principal.mode, key=key
+    )
+    record = found.first()
+    if record is None and _is_locked(principal, key):
+        return InProgress()
+    # Between the two looks a request may have come to its end.
+    return record or found.first()
+
+
+def _is_locked(principal: Principal, key: str) -> bool:
+    number = _lock_bytes(principal, key)
+    halves = [int.from_bytes(half, "big") for half in (number[:4], number[4:])]
+    return bool(rows(_IS_LOCKED, halves))
 
 
 def fingerprint(request: Request, body: Any) -> str:

@@ -25,6 +25,7 @@ _POLL = "the next poll finds the row"
 _SWEPT = f"{_ROLLBACK}; the next sweep"
 _UNHURRIED = f"{_ROLLBACK}; the provider is asked all the same, only later"
 _RELOAD = "all is written; the payer's browser may ask again"
+_LOOKED = f"{_ROLLBACK}; the next look"
 _PERSON = f"{_ROLLBACK}; the operator sees it as before"
 _ACTED = "all is written; the page shows it"
 
@@ -78,6 +79,9 @@ POINTS: dict[str, Point] = {
     "recheck.after_commit": Point("COMMIT", "the next look", _POLL),
     "rollup.uncommitted": Point("a block is added to the snapshots", "COMMIT", _SWEPT),
     "rollup.after_commit": Point("COMMIT of a block", "the next one", "balances are exact anyway"),
+    "numbering.after_numbers": Point("events are numbered", "their deliveries", _LOOKED),
+    "numbering.uncommitted": Point("the deliveries of these events", "COMMIT", _LOOKED),
+    "numbering.after_commit": Point("COMMIT of a batch", "the next one", "the next look"),
     "worker.on_receive": Point("the job has left the broker", "the first statement", _LEASE),
     "worker.before_start": Point("the payments are locked", "the start", _LEASE),
     "worker.after_start": Point("the start", "the attempt", f"{_ROLLBACK}; {_LEASE}"),

@@ -38,7 +38,7 @@ class NewestFirst(BasePagination):
         :raises Problem: ``validation-error`` for an unknown parameter or a bad value
         """
         given = given_once(request, self.parameters | self.filters)
-        limit = _limit(given.get("limit"))
+        limit = limit_of(given.get("limit"))
         chosen = {name: value for name, value in given.items() if name in self.filters}
         salt = cursor_salt(request, request.path, chosen)
         below = _position(given["cursor"], salt) if "cursor" in given else None
@@ -130,7 +130,11 @@ def cursor_at(end: UUID, salt: str) -> str:
     return signing.dumps(str(end), salt=salt)
 
 
-def _limit(raw: str | None) -> int:
+def limit_of(raw: str | None) -> int:
+    """Return how many rows a page may have.
+
+    :raises Problem: ``validation-error`` if that is not a number in bounds
+    """
     if raw is None:
         return LIMIT_DEFAULT
     is_short = len(raw) <= len(str(LIMIT_MAX))  # Python converts only so many digits

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from core.auth import _FIND_KEY
 from core.db import NOW, rows
-from core.idempotency import _PRUNE, _TRY_LOCK
+from core.idempotency import _IS_LOCKED, _PRUNE, _TRY_LOCK
 from core.meanings import Rows, means
 from core.models import ApiKey, IdempotencyRecord, MerchantStatus
 
@@ -45,6 +45,12 @@ def find_key(digest: str) -> Rows:
 def try_lock(number: int) -> Rows:
     """Return that the lock is won: a transaction that writes has waited for all others."""
     return [(True,)]
+
+
+@means(_IS_LOCKED)
+def is_locked(high: int, low: int) -> Rows:
+    """Return that no key is held: without advisory locks nobody sees a request before its end."""
+    return []
 
 
 @means(_PRUNE)

@@ -12,9 +12,10 @@ from core.kill_points import reached
 from core.logging import get_logger
 from core.metrics import LOST_IN_TRANSPORT, MESSAGES_DEAD, MESSAGES_LAPSED
 from dispatcher.database import TROUBLE, is_in_the_way, wait_briefly_for_locks
+from dispatcher.numbering import Numberer
 from dispatcher.publishing import BrokerAway, Publisher
 from dispatcher.rolling import RollUp
-from dispatcher.routes import ROUTES
+from dispatcher.routes import FAN_OUT, ROUTES
 from outbox import leasing, sweeping
 from outbox.handling import Handler
 from outbox.poison import CRASH_LOOP
@@ -27,10 +28,11 @@ RECHECK_SCAN_SECONDS = 60.0
 
 
 class Housekeeping:
-    """Sweeping, the verdict over poison, the watch over the broker, second looks, pruning, sums."""
+    """Sweeping, verdicts over poison, the watch over the broker, second looks, pruning, numbers."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
+        self._numberer = Numberer(FAN_OUT)
         self._roll_up = RollUp()
         self._next_sweep = 0.0
         self.has_alone = False
@@ -42,6 +44,7 @@ class Housekeeping:
         now = time.monotonic()
         if now >= self._next_sweep:
             self._repair(now)
+        self._numberer.run_if_due()
         self._roll_up.run_if_due()
 
     def _repair(self, now: float) -> None:

@@ -60,6 +60,7 @@ class PaymentViewSet(Door, PaymentReads, ModelViewSet[Payment]):
         "capture": "payments:write",
         "cancel": "payments:write",
         "refund": "refunds:write",
+        "timeline": "payments:read",
     }
 
     def get_queryset(self) -> QuerySet[Payment]:

@@ -20,6 +20,7 @@ class PaymentsConfig(AppConfig):
                 "payments:write": "create payments",
                 "refunds:write": "refund payments",
                 "balance:read": "read the balance",
+                "events:read": "read events",
                 ALL_SCOPES: "everything, also what comes later",
             }
         )

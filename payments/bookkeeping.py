@@ -27,6 +27,22 @@ DISPUTE_OPENED = "dispute.opened"
 DISPUTE_FEE = "dispute.fee"
 DISPUTE_WON = "dispute.won"
 DISPUTE_LOST = "dispute.lost"
+KINDS = (
+    CREATED,
+    CAPTURED,
+    FAILED,
+    CANCELED,
+    EXPIRED,
+    REFUND_ASKED,
+    REFUND_CONFIRMED,
+    REFUND_FAILED,
+    CAPTURED_AGAIN,
+    REFUNDED_AGAIN,
+    DISPUTE_OPENED,
+    DISPUTE_FEE,
+    DISPUTE_WON,
+    DISPUTE_LOST,
+)
 
 
 # Which booking voids the expectation, by how the payment ended without money.

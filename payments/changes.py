@@ -12,6 +12,7 @@ from uuid import UUID
 from core.db import needs_transaction, rows_of_values
 from core.kill_points import reached
 from ledger import books
+from payments.events import TYPES
 from payments.models import Event, Operation, Payment, Refund, StatusChange
 from payments.representation import payment_dict, refund_dict
 from payments.states import RefundStatus, Status, check_move, check_refund_move
@@ -120,6 +121,7 @@ class Changes:
         """Take a payment that no provider had heard of into PROCESSING, at once."""
         if payment.status == Status.CREATED:
             self.move(payment, Status.PROCESSING, cause=cause, cause_id=cause_id)
+            self.tell("payment.processing", payment)
             self._write_payments()  # the trigger wants to see each step
 
     def move_refund(
@@ -227,6 +229,7 @@ class Changes:
 
 
 def _event(name: str, payment: Payment, refund: Refund | None) -> Event:
+    assert name in TYPES, name  # merchants are told what there is
     subject = refund or payment
     return Event(
         merchant_id=payment.merchant_id,

@@ -9,6 +9,7 @@ from uuid import UUID
 from core.db import needs_transaction
 from payments.changes import Changes, LostUpdate
 from payments.disputes import Dispute
+from payments.events import TYPES
 from payments.models import Event, StatusChange
 from payments.representation import dispute_dict
 from payments.states import DisputeStatus, check_dispute_move
@@ -55,6 +56,7 @@ def complete(dispute: Dispute, *, fee: int | None, reason: str) -> bool:
 
 def tell(name: str, dispute: Dispute, changes: Changes) -> None:
     """Have an event written that shows the dispute as it is now."""
+    assert name in TYPES, name  # merchants are told what there is
     changes.add_event(
         Event(
             merchant_id=dispute.merchant_id,

@@ -117,6 +117,7 @@ class OperationHandler:
             return question
         if case.payment.status == Status.CREATED:
             changes.move(case.payment, Status.PROCESSING, cause="message", cause_id=message.id)
+            changes.tell("payment.processing", case.payment)
         attempts.append(
             Attempt(
                 id=question.attempt_id,

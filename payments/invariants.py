@@ -13,6 +13,7 @@ from payments import (
     hold_invariants,
     list_invariants,
     money_invariants,
+    numbering_invariants,
     surplus_invariants,
     transaction_invariants,
     unasked_invariants,
@@ -58,6 +59,7 @@ GUARDS = [
     *(Guard(table, f"{table}_not_truncated", "TRUNCATE", _REFUSE) for table in _STATE_TABLES),
     *(guard for table in _FACT_TABLES for guard in append_only(table, _REFUSE)),
     *(Guard(table, f"{table}_fits", "INSERT", f"{table}_fits") for table in _FITTING),
+    *numbering_invariants.GUARDS,
 ]
 
 
@@ -221,6 +223,7 @@ INVARIANTS: list[Invariant] = [
     *hold_invariants.INVARIANTS,
     *action_invariants.INVARIANTS,
     *money_invariants.INVARIANTS,
+    *numbering_invariants.INVARIANTS,
     *surplus_invariants.INVARIANTS,
     *transaction_invariants.INVARIANTS,
     *dispute_invariants.INVARIANTS,

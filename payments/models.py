@@ -16,7 +16,15 @@ from core.schema import XidField
 from payments.disputes import Dispute, DisputeFact
 from payments.operations import Operation, OperationKind, Origin, amount_within_bounds
 from payments.states import CaptureMethod, RefundStatus, Status
-from payments.trail import Attempt, AttemptKind, Event, Notice, Seen, StatusChange
+from payments.trail import (
+    Attempt,
+    AttemptKind,
+    Event,
+    EventNumber,
+    Notice,
+    Seen,
+    StatusChange,
+)
 
 __all__ = [
     "Attempt",
@@ -24,6 +32,7 @@ __all__ = [
     "Dispute",
     "DisputeFact",
     "Event",
+    "EventNumber",
     "Notice",
     "Operation",
     "OperationKind",

@@ -16,6 +16,7 @@ from ledger import portable as books
 from ledger.legs import Posting
 from outbox.models import Message
 from outbox.staging import MAX_ATTEMPTS
+from payments import portable_events  # noqa: F401 - what is said there counts, too
 from payments.changes import _WRITE_OPERATIONS, _WRITE_PAYMENTS, _WRITE_REFUNDS
 from payments.expanding import _LATEST_ATTEMPTS, _NEWEST_REFUNDS
 from payments.handlers import _ANSWER

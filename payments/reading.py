@@ -1,19 +1,22 @@
 """How merchants read payments: in lists and one by one, with what belongs to them if they ask."""
 
 from typing import Any, ClassVar, Protocol
+from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.fields import SkipField
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.auth import principal_of
 from core.pagination import given_once
-from payments import expanding
+from payments import expanding, happenings
 from payments.models import AttemptKind, OperationKind, Payment
 from payments.openapi import ERRORS
-from payments.serializers import PaymentRead, RefundRead
+from payments.serializers import PaymentRead, RefundRead, TimelineRead
+from payments.timeline import as_dict
 
 EXPAND = OpenApiParameter(
     "expand",
@@ -89,7 +92,7 @@ class _View(Protocol):
 
 
 class PaymentReads:
-    """The two reads of the payments' view."""
+    """The reads of the payments' view."""
 
     def scope_of_list(self: _View) -> dict[str, Any]:
         """Return whose payments a list is of."""
@@ -110,6 +113,14 @@ class PaymentReads:
         expanding.names(request)
         (payment,) = _shown(request, [self.get_object()])
         return Response(payment)
+
+    @extend_schema(responses={200: TimelineRead, **ERRORS}, filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def timeline(self: _View, request: Request, pk: UUID) -> Response:
+        """Return everything that happened to a payment, in causal order."""
+        found = happenings.timeline(self.get_object())
+        entries = [as_dict(entry) for entry in found.entries]
+        return Response({"results": entries, "truncated": found.is_cut})
 
 
 def _shown(request: Request, payments: list[Payment]) -> Any:

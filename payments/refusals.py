@@ -168,6 +168,14 @@ REFUSALS = [
     ),
     *(
         append_only(f"payments_{what}")
-        for what in ("notice", "statuschange", "event", "seen", "disputefact")
+        for what in ("notice", "statuschange", "event", "eventnumber", "seen", "disputefact")
+    ),
+    Refusal(
+        "payments_eventnumber",
+        "payments_eventnumber_in_order",
+        "INSERT",
+        "events are numbered one by one",
+        "NEW.number > 1 AND NOT EXISTS (SELECT 1 FROM payments_eventnumber n "
+        "WHERE (n.merchant_id, n.mode, n.number) = (NEW.merchant_id, NEW.mode, NEW.number - 1))",
     ),
 ]

@@ -6,6 +6,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from core.db import rows
 from core.metrics import sampler
+from payments.numbering import MARK, NOBODY
 
 _NEEDS_REVIEW = "SELECT count(*) FROM payments_payment WHERE needs_review"
 _UNKNOWN = """
@@ -14,6 +15,14 @@ _UNKNOWN = """
 """
 UNKNOWN_PAYMENTS = _UNKNOWN.format(table="payments_payment")
 UNKNOWN_REFUNDS = _UNKNOWN.format(table="payments_refund")
+# From the end of an index: what is numbered is not read again.
+UNNUMBERED = f"""
+    WITH mark AS ({MARK})
+    SELECT greatest(0, extract(epoch FROM now() - e.created_at))::float8 FROM payments_event e
+    WHERE (e.xid, e.id) > (coalesce((SELECT xid FROM mark), '0'),
+                           coalesce((SELECT event_id FROM mark), {NOBODY}))
+    ORDER BY e.xid, e.id LIMIT 1
+"""  # noqa: S608 - our own constants
 STATEMENTS = (_NEEDS_REVIEW, UNKNOWN_PAYMENTS, UNKNOWN_REFUNDS)
 
 
@@ -26,6 +35,23 @@ def unknown_payments() -> tuple[int, float]:
     """Return how many payments have an unknown outcome, and the oldest's seconds of that."""
     count, seconds = rows(UNKNOWN_PAYMENTS)[0]
     return int(count), float(seconds)
+
+
+def unnumbered_seconds() -> float:
+    """Return how long the oldest event has waited that has no number yet; 0 if all have one."""
+    waiting = rows(UNNUMBERED)
+    return float(waiting[0][0]) if waiting else 0.0
+
+
+@sampler
+def events() -> Iterable[Metric]:
+    """Return how far the numbers of events are behind."""
+    lag = GaugeMetricFamily(
+        "pay_events_unnumbered_seconds",
+        "How long ago the oldest event was written that has no number yet",
+    )
+    lag.add_metric([], unnumbered_seconds())
+    return [lag]
 
 
 @sampler

@@ -17,6 +17,7 @@ from core.fields import (
 from payments.models import Dispute, Origin, Payment, Refund
 from payments.representation import failure, next_action, timestamp
 from payments.states import CaptureMethod
+from payments.timeline import KINDS
 
 TEXT_LENGTH_MAX = 255
 DESCRIPTION_LENGTH_MAX = 500
@@ -215,3 +216,27 @@ class BalancesRead(serializers.Serializer[Any]):
     """What a merchant has, by currency."""
 
     balances = BalanceRead(many=True)
+
+
+class ThingRead(serializers.Serializer[Any]):
+    """What something happened to."""
+
+    type = serializers.ChoiceField(choices=["payment", "refund"])
+    id = serializers.UUIDField()
+
+
+class EntryRead(serializers.Serializer[Any]):
+    """One thing that happened; what ``facts`` has depends on its kind."""
+
+    at = Timestamp()
+    kind = serializers.ChoiceField(choices=KINDS)
+    id = serializers.CharField()
+    object = ThingRead()
+    facts = serializers.DictField()
+
+
+class TimelineRead(serializers.Serializer[Any]):
+    """What happened to a payment; ``truncated`` if there is more of a kind than is told."""
+
+    results = EntryRead(many=True)
+    truncated = serializers.BooleanField()

@@ -210,8 +210,43 @@ class Event(models.Model):
     xid = XidField()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["aggregate_id"], name="event_by_aggregate")]
+        indexes: ClassVar = [
+            models.Index(fields=["aggregate_id"], name="event_by_aggregate"),
+            models.Index(fields=["xid", "id"], name="event_in_order"),
+        ]
         constraints: ClassVar = [one_of("mode", Mode, "event_mode_known")]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+
+class EventNumber(models.Model):
+    """An event's place in the feed of its merchant and mode; append-only (``payments.numbering``).
+
+    A row of its own, because an event is never changed. Transaction ids can be compared within an
+    ``epoch`` only: a restored dump begins another one.
+    """
+
+    event = models.OneToOneField(
+        Event, on_delete=models.PROTECT, primary_key=True, related_name="place"
+    )
+    merchant = models.ForeignKey(
+        Merchant, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    mode = models.TextField(choices=Mode.choices)
+    number = models.BigIntegerField()
+    epoch = models.IntegerField(default=0)
+    numbered_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions: ClassVar = ["view"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["merchant", "mode", "number"], name="event_number_once"
+            ),
+            models.CheckConstraint(name="event_number_from_one", condition=Q(number__gte=1)),
+            one_of("mode", Mode, "event_number_mode_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.event_id}"

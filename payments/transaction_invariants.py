@@ -11,9 +11,17 @@ from core.invariants import Invariant
 # Older answers may have been pruned.
 _ANSWER_KEPT = f"interval '{settings.IDEMPOTENCY_KEPT.total_seconds():.0f} seconds'"
 
+# An earlier release told nobody that a payment is being carried out.
+_TOLD_SINCE = """
+    (after <> 'PROCESSING' OR xid >= (
+        SELECT e.xid FROM payments_event e WHERE e.type = 'payment.processing'
+        ORDER BY e.xid LIMIT 1))
+"""
+
 # Which booking and which event go with a step.
 _TRACES = """
     traces (is_refund, after, booking, event) AS (VALUES
+        (false, 'PROCESSING', NULL, 'payment.processing'),
         (false, 'SUCCESS', 'payment.captured', 'payment.succeeded'),
         (false, 'FAILED', 'payment.failed', 'payment.failed'),
         (false, 'CANCELED', 'payment.canceled', 'payment.canceled'),
@@ -96,7 +104,7 @@ INVARIANTS: list[Invariant] = [
         "every payment, refund and step that a merchant may want to know of has its event",
         f"""
         WITH {_TRACES}, told AS (
-            SELECT subject, version, event FROM steps
+            SELECT subject, version, event FROM steps WHERE {_TOLD_SINCE}
             UNION ALL SELECT id, 1, 'payment.created' FROM payments_payment
             UNION ALL SELECT id, 1, 'refund.created' FROM payments_refund)
         SELECT t.subject, t.version, t.event FROM told t WHERE NOT EXISTS (

@@ -2,6 +2,8 @@ from rest_framework.routers import SimpleRouter
 
 from payments.api import BalanceViewSet, PaymentRefundViewSet, PaymentViewSet, RefundViewSet
 from payments.dispute_api import DisputeViewSet
+from payments.feed import EventViewSet
+from payments.lookups import IdempotencyKeyViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("api/payments", PaymentViewSet, basename="payment")
@@ -11,5 +13,7 @@ router.register(
 router.register("api/refunds", RefundViewSet, basename="refund")
 router.register("api/disputes", DisputeViewSet, basename="dispute")
 router.register("api/balance", BalanceViewSet, basename="balance")
+router.register("api/events", EventViewSet, basename="event")
+router.register("api/idempotency-keys", IdempotencyKeyViewSet, basename="idempotency-key")
 
 urlpatterns = router.urls

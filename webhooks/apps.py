@@ -7,5 +7,6 @@ class WebhooksConfig(AppConfig):
     name = "webhooks"
 
     def ready(self) -> None:
-        """Have the metrics page ask this room, too."""
+        """Have the metrics page and the timelines ask this room, too."""
         import_module("webhooks.sampling")
+        import_module("webhooks.happenings")

@@ -6,8 +6,8 @@ from uuid import UUID
 from django.db.models import Q
 
 from core.desk.pages import ROWS_MAX
-from outbox import listing
 from outbox.models import Message
+from payments import happenings
 from payments.models import Attempt, Operation, StatusChange
 
 
@@ -16,18 +16,13 @@ def messages_of(subjects: Sequence[UUID]) -> list[Message]:
 
     A done one is found if it made an attempt or changed a status.
     """
-    found = {message.id: message for message in listing.about(subjects)}
     traces = [
         *Attempt.objects.filter(operation__in=subjects).values_list("message_id")[:ROWS_MAX],
         *StatusChange.objects.filter(payment__operations__in=subjects, cause="message").values_list(
             "cause_id"
         )[:ROWS_MAX],
     ]
-    left = {message_id for (message_id,) in traces} - set(found)
-    # A status may be of another operation of the payment.
-    about = Message.objects.filter(id__in=left, subject_id__in=subjects)
-    found |= {message.id: message for message in about}
-    return sorted(found.values(), key=lambda message: message.id)
+    return happenings.messages_of(subjects, {message_id for (message_id,) in traces})
 
 
 def operations_like(wanted: UUID) -> list[UUID]:

@@ -19,6 +19,7 @@ from core.models import Merchant, Mode
 from payments.desk import trail
 from payments.desk.deeds import END_REVIEW
 from payments.desk.finding import messages_of
+from payments.desk.story import story
 from payments.models import Event, Operation, Payment, Refund
 from payments.operating import sight_of
 
@@ -177,6 +178,7 @@ class PaymentPages(Statused):
             trail.books([*sources, *trail.surplus(ids)]),
             events(sources),
             acts_on([row.id, *ids, *(message.id for message in messages)]),
+            story(row),
         ]
 
 

@@ -51,22 +51,6 @@ _CAUSES = {
     "dispute_fact": "payments_disputefact",
     "message": "outbox_message",
 }
-_BOOKED = (
-    bookkeeping.CREATED,
-    bookkeeping.CAPTURED,
-    bookkeeping.FAILED,
-    bookkeeping.CANCELED,
-    bookkeeping.EXPIRED,
-    bookkeeping.REFUND_ASKED,
-    bookkeeping.REFUND_CONFIRMED,
-    bookkeeping.REFUND_FAILED,
-    bookkeeping.CAPTURED_AGAIN,
-    bookkeeping.REFUNDED_AGAIN,
-    bookkeeping.DISPUTE_OPENED,
-    bookkeeping.DISPUTE_FEE,
-    bookkeeping.DISPUTE_WON,
-    bookkeeping.DISPUTE_LOST,
-)
 
 
 def state(message: Message) -> Any:
@@ -229,7 +213,7 @@ def books(sources: Iterable[UUID]) -> Section:
     """Return the ledger lines of these payments, refunds, disputes and surpluses, as written."""
     found = (
         Transfer.objects.filter(
-            transaction__kind__in=_BOOKED, transaction__source_id__in=list(sources)
+            transaction__kind__in=bookkeeping.KINDS, transaction__source_id__in=list(sources)
         )
         .select_related("transaction", "debit_account", "credit_account")
         .order_by("transaction__recorded_at", "id")

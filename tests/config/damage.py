@@ -8,6 +8,7 @@ from tests.config.damage_to_disputes import OF_DISPUTES
 from tests.config.damage_to_holds import OF_HOLDS
 from tests.config.damage_to_lists import OF_LISTS
 from tests.config.damage_to_money import OF_MONEY, OF_SURPLUS, OF_TRANSACTIONS
+from tests.config.damage_to_numbers import OF_NUMBERS
 from tests.config.damage_to_payments import OF_FACTS, OF_HISTORY
 from tests.config.damage_to_rooms import OF_CORE, OF_OUTBOX, OF_WEBHOOKS
 from tests.config.damage_to_unasked import OF_UNASKED
@@ -21,6 +22,7 @@ ALL: dict[str, list[Damage]] = {
     **OF_ACTIONS,
     **OF_FACTS,
     **OF_HOLDS,
+    **OF_NUMBERS,
     **OF_MONEY,
     **OF_SURPLUS,
     **OF_TRANSACTIONS,

@@ -150,11 +150,17 @@ OF_TRANSACTIONS = {
     ],
     "payments-refunds-asked-in-one-transaction": [
         Damage(f"UPDATE payments_refund SET xid = '1' WHERE id = {FAILED_REFUND}"),
-        Damage("UPDATE payments_event SET xid = '1' WHERE type = 'refund.created'"),
+        Damage(
+            "UPDATE payments_event SET xid = '1' WHERE type = 'refund.created'",
+            ("payments-event-numbers-in-order",),
+        ),
     ],
     "payments-changed-in-one-transaction": [
         Damage("UPDATE payments_statuschange SET xid = '1' WHERE after = 'REFUNDED'"),
-        Damage("UPDATE payments_event SET xid = '1' WHERE type = 'refund.failed'"),
+        Damage(
+            "UPDATE payments_event SET xid = '1' WHERE type = 'refund.failed'",
+            ("payments-event-numbers-in-order",),
+        ),
     ],
     "payments-changes-are-booked": [
         Damage(
@@ -165,8 +171,17 @@ OF_TRANSACTIONS = {
         )
     ],
     "payments-changes-are-told": [
-        Damage(f"DELETE FROM payments_event WHERE type = '{kind}'")
+        Damage(f"DELETE FROM payments_event WHERE type = '{kind}'", ("payments-event-numbers-fit",))
         for kind in ("payment.created", "payment.succeeded_late", "refund.failed")
+    ]
+    + [
+        Damage(
+            f"""
+            DELETE FROM payments_event
+            WHERE type = 'payment.processing' AND aggregateid = {PLAIN}
+            """,
+            ("payments-event-numbers-fit",),
+        )
     ],
     "payments-accepted-under-a-key": [
         Damage(f"DELETE FROM core_idempotencyrecord WHERE resource_id = {PLAIN}"),

@@ -37,7 +37,8 @@ OF_HISTORY = {
             f"""
             UPDATE payments_statuschange SET version = 1
             WHERE payment_id = {PLAIN} AND version = 2
-            """
+            """,
+            ("payments-changes-are-told",),
         ),
     ],
     "payments-history-ends-at-status": [
@@ -79,8 +80,14 @@ OF_HISTORY = {
         Damage(f"UPDATE payments_refund SET currency = 'EUR' WHERE id = {FAILED_REFUND}")
     ],
     "payments-events-fit": [
-        Damage("UPDATE payments_event SET mode = 'live' WHERE type = 'refund.failed'"),
-        Damage(copy("payments_event", "true", aggregateid="gen_random_uuid()")),
+        Damage(
+            "UPDATE payments_event SET mode = 'live' WHERE type = 'refund.failed'",
+            ("payments-event-numbers-fit",),
+        ),
+        Damage(
+            copy("payments_event", "true", aggregateid="gen_random_uuid()", created_at="now()"),
+            ("payments-events-behind-the-mark-are-numbered",),
+        ),
     ],
 }
 OF_FACTS = {
@@ -114,7 +121,10 @@ OF_FACTS = {
     "payments-reviews-ended-by-somebody": [
         Damage("UPDATE core_auditentry SET subject_id = 'another'"),
         Damage("UPDATE core_auditentry SET action = 'payment.seen'"),
-        Damage("DELETE FROM payments_event WHERE type = 'payment.review_ended'"),
+        Damage(
+            "DELETE FROM payments_event WHERE type = 'payment.review_ended'",
+            ("payments-event-numbers-fit",),
+        ),
         Damage("UPDATE payments_seen SET audit_id = gen_random_uuid()"),
     ],
     "payments-one-key-per-operation": [

@@ -124,6 +124,15 @@ OF_TRIGGERS = {
         "DROP TRIGGER payments_refund_fits ON payments_refund",
         "DROP TRIGGER payments_dispute_fits ON payments_dispute",
         "ALTER TABLE payments_operation DISABLE TRIGGER payments_operation_undisputed",
+        "DROP TRIGGER payments_event_stamped ON payments_event",
+        "ALTER TABLE payments_eventnumber DISABLE TRIGGER payments_eventnumber_in_order",
+        "ALTER TABLE payments_numbering ENABLE TRIGGER payments_numbering_goes_forward",
+        """
+        DROP TRIGGER payments_eventnumber_in_order ON payments_eventnumber;
+        CREATE TRIGGER payments_eventnumber_in_order BEFORE INSERT ON payments_eventnumber
+            FOR EACH STATEMENT EXECUTE FUNCTION payments_guard_numbers();
+        ALTER TABLE payments_eventnumber ENABLE ALWAYS TRIGGER payments_eventnumber_in_order
+        """,
         """
         DROP TRIGGER payments_attempt_answered_once ON payments_attempt;
         CREATE TRIGGER payments_attempt_answered_once BEFORE UPDATE OF outcome ON payments_attempt
@@ -149,6 +158,8 @@ OF_RIGHTS = {
         "GRANT UPDATE (amount) ON payments_payment TO {serving}",
         "GRANT DELETE ON payments_notice TO PUBLIC",
         "GRANT TRUNCATE ON payments_attempt TO {serving}",
+        "GRANT UPDATE (number) ON payments_eventnumber TO {serving}",
+        "GRANT INSERT ON payments_eventnumber TO {operator}",
         "GRANT UPDATE (status) ON payments_payment TO {operator}",
         "GRANT UPDATE (outcome) ON payments_attempt TO {operator}",
         "GRANT INSERT ON payments_statuschange TO {operator}",
@@ -173,6 +184,7 @@ OF_RIGHTS = {
         "GRANT SELECT ON core_apikey TO {operator}",
         "GRANT UPDATE (scopes) ON core_apikey TO {operator}",
         "GRANT INSERT ON core_auditentry TO {serving}",
+        "GRANT SELECT (id, action) ON core_auditentry TO {serving}",
         "GRANT UPDATE (reason) ON core_auditentry TO {operator}",
     ],
     "django-rights-as-listed": [

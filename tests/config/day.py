@@ -13,6 +13,7 @@ from gateways.mocks import webhook
 from payments.models import Payment
 from payments.operating import end_review, sight_of
 from tests.money import Shop, a_client, a_shop, charge_of, drain, hurry
+from tests.payments.numbers import number
 
 ROUNDS = 6
 
@@ -72,6 +73,7 @@ def hear_from_elsewhere(shop: Shop, partly: Payment, twice: Payment) -> None:
     refunded_elsewhere(partly)
     disputed(shop)
     look_at(twice)
+    number()
 
 
 def held_payments(shop: Shop) -> list[Payment]:

@@ -81,6 +81,7 @@ class TestValues:
         assert found["pay_provider_events_parked",] == 0
         assert found["pay_ledger_tail_transactions",] == 0
         assert found["pay_ledger_rollup_lag_seconds",] == 0
+        assert found["pay_events_unnumbered_seconds",] == 0
 
     def test_messages_are_counted_by_state_and_lane(self, committed_db: Database) -> None:
         shop = a_shop()

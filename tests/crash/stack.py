@@ -130,6 +130,10 @@ class Stack:
             case _:
                 return " ready." in self._log(name).read_text()
 
+    def is_alive(self, name: str) -> bool:
+        """Tell whether a process that was started has not ended by itself."""
+        return self._running[name].process.poll() is None
+
     def kill(self, name: str) -> None:
         """Kill a process and everything below it, at once and without a word."""
         processes.kill_tree(self._running.pop(name).process)

@@ -70,7 +70,7 @@ def test_two_of_each_carry_out_every_request_once_and_nothing_moves_twice(begin)
 
 
 def _tail(stack):
-    return stack.rows("SELECT FROM ledger_transaction, ledger_rollup WHERE xid > upto LIMIT 1")
+    return stack.rows("SELECT 1 FROM ledger_transaction, ledger_rollup WHERE xid > upto LIMIT 1")
 
 
 def _refund_all(stack, merchants):

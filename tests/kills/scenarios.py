@@ -27,6 +27,7 @@ def charge(story: Teller) -> None:
     for _ in range(3):
         story.until_status(story.pay(), SUCCESS)
     story.until("a block of balances", "SELECT 1 FROM ledger_rollup WHERE upto > '0'")
+    story.until("numbers", "SELECT 1 FROM payments_eventnumber")
 
 
 @scenario()

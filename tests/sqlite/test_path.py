@@ -8,13 +8,14 @@ import requests
 from tests.crash import books
 from tests.crash.gateways import HANG_AFTER
 from tests.crash.merchants import DEMO_KEY, Merchants
+from tests.crash.test_events import feed
 from tests.sqlite.files import OnSqlite
 
 PATIENCE_SECONDS = 20
 DUPLICATES = 12
 
 
-def ask(stack: OnSqlite, path: str) -> dict[str, object]:
+def ask(stack: OnSqlite, path: str) -> dict[str, Any]:
     url = f"http://127.0.0.1:{stack.port}/api{path}"
     answer = requests.get(url, headers={"X-API-KEY": DEMO_KEY}, timeout=5)
     assert answer.ok, answer.text
@@ -53,6 +54,30 @@ def test_payments_refunds_and_webhooks_end_as_they_should(begin):
     assert "skipped on SQLite" in verified(stack)
     assert stack.counted("pay_sampler_failures_total") == 0
     assert stack.rows("SELECT count(*) FROM payments_payment WHERE xid IS NOT NULL") == [(0,)]
+
+
+def test_events_get_numbers_and_tell_the_story(begin):
+    stack = begin("web", "dispatcher", "worker")
+    merchants = Merchants(stack)
+
+    paid = [merchants.pay(key=f"order-{number}") for number in range(3)]
+    stack.until("rest", lambda: not stack.rows(_UNFINISHED), PATIENCE_SECONDS)
+    stack.until("numbers", lambda: not stack.rows(_UNNUMBERED), PATIENCE_SECONDS)
+
+    told = feed(stack, DEMO_KEY)
+    assert [one["number"] for one in told] == list(range(1, 10))
+    story = ask(stack, f"/payments/{paid[0]}/timeline/")["results"]
+    kinds = {"request", "message", "attempt", "answer", "state_change", "ledger_line", "event"}
+    assert {one["kind"] for one in story} == kinds
+    known = ask(stack, "/idempotency-keys/order-0/")
+    assert known["status"] == "done"
+    assert known["resource"]["id"] == paid[0]
+    verified(stack)
+
+
+_UNNUMBERED = """
+    SELECT id FROM payments_event WHERE id NOT IN (SELECT event_id FROM payments_eventnumber)
+"""
 
 
 _UNFINISHED = "SELECT id FROM outbox_message WHERE state <> 8"

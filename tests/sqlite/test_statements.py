@@ -21,6 +21,7 @@ PIECES = {
     *(("ledger.sql", name) for name in ("INSERT_TRANSFERS", "INSERT_MIRRORS", "POST")),
     *((module, "INSERT_MESSAGE") for module in ("outbox.staging", "payments.creation")),
     ("payments.sampling", "_UNKNOWN"),
+    *((module, "MARK") for module in ("payments.numbering", "payments.sampling")),
     *(("payments.creation", name) for name in ("_CREATE", "_CREATE_ANY", "_CREATE_SIMPLE")),
 }
 SKIPPED = re.compile(r"migrations|management|invariants")

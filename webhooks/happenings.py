@@ -1,0 +1,38 @@
+"""What a payment's timeline says of webhooks (``payments.timeline``)."""
+
+from collections.abc import Iterator
+
+from payments.representation import timestamp
+from payments.timeline import ROWS_MAX, SOURCES, Entry, Subject, Timeline, masked
+from webhooks.models import ProviderEvent
+
+
+def provider_events(subject: Subject, before: Timeline) -> Iterator[Entry]:
+    """Yield the provider's webhooks that refer to the payment, or became facts about it."""
+    references = [str(one) for one in (*subject.sources, *subject.operation_ids)]
+    refers = ProviderEvent.objects.filter(
+        gateway=subject.payment.gateway, reference__in=references
+    ).order_by("id")
+    found = {one.id: one for one in refers[: ROWS_MAX + 1]}
+    # One that names only what the provider calls it became a fact under its own id.
+    became = ProviderEvent.objects.filter(id__in=set(before.ids("notice")) - set(found))
+    found |= {one.id: one for one in became}
+    for one in sorted(found.values(), key=lambda event: event.id)[: ROWS_MAX + 1]:
+        yield Entry(
+            kind="provider_event",
+            id=one.id,
+            at=one.received_at,
+            object=("payment", subject.payment.id),
+            facts={
+                "type": one.kind,
+                "outcome": one.outcome or None,
+                "provider_id": masked(one.provider_id),
+                "amount": one.amount,
+                "currency": one.currency or None,
+                "applied_at": timestamp(one.applied_at),
+                "set_aside_at": timestamp(one.parked_at),
+            },
+        )
+
+
+SOURCES.append(provider_events)
