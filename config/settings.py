@@ -152,6 +152,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "EndpointStatusEnum": "webhooks.receivers.EndpointStatus",
+        "DeliveryStatusEnum": "webhooks.trail.DeliveryStatus",
+    },
 }
 
 # Gateways: one entry a provider (docs/adding-a-gateway.md).
@@ -184,6 +188,18 @@ if SIMULATOR_URL:
             "key_lifetime_seconds": environment.seconds("SIMULATOR_KEY_LIFETIME_SECONDS", 86_400),
         },
     }
+
+# Webhooks to merchants
+WEBHOOK_SECRET_KEYS = environment.keys("WEBHOOK_SECRET_KEYS")
+if not WEBHOOK_SECRET_KEYS:
+    if not DEBUG:
+        message = "WEBHOOK_SECRET_KEYS is not set; make one with `echo k1:$(openssl rand -hex 32)`"
+        raise ImproperlyConfigured(message)
+    WEBHOOK_SECRET_KEYS = {"development": SECRET_KEY}
+WEBHOOK_TEST_HOSTS = frozenset(name.lower() for name in environment.names("WEBHOOK_TEST_HOSTS", ""))
+WEBHOOK_DISABLE_AFTER = timedelta(
+    seconds=environment.seconds("WEBHOOK_DISABLE_AFTER_SECONDS", 72 * 3600)
+)
 
 # How long anything may take (docs/settings.md says what depends on what).
 DISPATCH_LEASE = timedelta(seconds=environment.seconds("DISPATCH_LEASE_SECONDS", 10))
