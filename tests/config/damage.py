@@ -6,6 +6,7 @@ A value is the SQL that does the damage, and the other invariants that the same 
 from tests.config.damage_to_money import OF_MONEY, OF_SURPLUS, OF_TRANSACTIONS
 from tests.config.damage_to_payments import OF_FACTS, OF_HISTORY
 from tests.config.damage_to_rooms import OF_CORE, OF_OUTBOX, OF_WEBHOOKS
+from tests.config.damage_to_telling import OF_TELLING
 from tests.config.damage_to_unasked import OF_UNASKED
 from tests.config.planting import Damage
 
@@ -19,4 +20,5 @@ ALL: dict[str, list[Damage]] = {
     **OF_SURPLUS,
     **OF_TRANSACTIONS,
     **OF_UNASKED,
+    **OF_TELLING,
 }

@@ -11,6 +11,7 @@ from core.refusals import all_refusals
 from outbox.invariants import GUARDS as OF_OUTBOX
 from payments.invariants import GUARDS as OF_PAYMENTS
 from tests.sqlite.files import Files, manage
+from webhooks.delivery_invariants import GUARDS as OF_WEBHOOKS
 
 PAYMENT, OTHER = uuid4().hex, uuid4().hex
 # By the type of a column that has to have a value.
@@ -60,11 +61,28 @@ ROWS: dict[str, dict[str, Any]] = {
     "payments_seen": {},
     "payments_statuschange": {"version": 1},
     "webhooks_providerevent": {},
+    "webhooks_body": {"mode": "test"},
+    "webhooks_endpoint": {
+        "mode": "test",
+        "place": 1,
+        "events": "[]",
+        "status": "enabled",
+        "version": 1,
+        "disabled_by": "",
+    },
+    "webhooks_endpointsecret": {"sealed": b""},
+    "webhooks_delivery": {"status": "pending", "reason": ""},
+    "webhooks_deliveryattempt": {"epoch": 1, "result": ""},
+}
+# What a row belongs to.
+NEEDS = {
+    "payments_refund": ["payments_payment"],
+    "webhooks_delivery": ["webhooks_endpoint", "webhooks_body"],
 }
 APPEND_ONLY = [
     *("ledger_account", "ledger_transaction", "ledger_transfer", "outbox_lapse"),
     *("core_auditentry", "payments_notice", "payments_statuschange", "payments_event"),
-    "payments_seen",
+    *("payments_seen", "webhooks_body"),
 ]
 OVER = {"state": 8, "finished_at": "2026-01-01 00:00:00"}
 ANSWERED = {"answered_at": "2026-01-01 00:00:00", "outcome": "unknown"}
@@ -120,6 +138,30 @@ WRITES: list[tuple[str, dict[str, Any], str, str]] = [
     ("payments_attempt", ANSWERED, "UPDATE {} SET outcome = 'succeeded'", "an answer is a fact"),
     ("webhooks_providerevent", {}, "UPDATE {} SET outcome = 'o'", "said never changes"),
     ("webhooks_providerevent", {}, "DELETE FROM {}", "a provider event is never deleted"),
+    *(
+        (f"webhooks_{what}", {}, "DELETE FROM {}", f"{what} keeps its rows")
+        for what in ("endpoint", "delivery", "deliveryattempt")
+    ),
+    ("webhooks_endpoint", {}, "UPDATE {} SET mode = 'live'", "whose endpoint it is"),
+    (
+        *("webhooks_endpoint", {"deleted_at": "2026-01-01"}),
+        "UPDATE {} SET deleted_at = NULL",
+        "a deleted endpoint stays deleted",
+    ),
+    ("webhooks_endpoint", {}, "UPDATE {} SET version = 2", "the version counts"),
+    ("webhooks_endpointsecret", {}, "UPDATE {} SET endpoint_id = 'x'", "belongs to one endpoint"),
+    (
+        *("webhooks_endpointsecret", {"expires_at": "2026-01-01"}),
+        "UPDATE {} SET expires_at = NULL",
+        "belongs to one endpoint",
+    ),
+    ("webhooks_delivery", {}, "UPDATE {} SET event_id = 'x'", "never changes"),
+    (
+        "webhooks_deliveryattempt",
+        {"answered_at": "2026-01-01 00:00:00", "result": "refused", "status_code": 500},
+        "UPDATE {} SET status_code = 200",
+        "an answer is a fact",
+    ),
 ]
 # Writes a value instead of refusing one.
 STAMPS = "core_auditentry_stamped"
@@ -128,6 +170,7 @@ INSERTS = [
     ("payments_payment", {"version": 2}, "a payment starts as CREATED"),
     ("payments_refund", {"status": "SUCCEEDED"}, "a refund starts as PENDING"),
     ("payments_refund", {"currency": "USD"}, "a refund has the merchant, mode and currency"),
+    ("webhooks_delivery", {"event_id": OTHER}, "its own merchant and mode only"),
 ]
 
 
@@ -145,7 +188,8 @@ def plant(connection: sqlite3.Connection, table: str, **columns: Any) -> None:
 
 @pytest.mark.parametrize(("table", "there", "write", "said"), WRITES)
 def test_a_write_is_refused(connection, table, there, write, said):
-    plant(connection, "payments_payment") if table == "payments_refund" else None
+    for other in NEEDS.get(table, ()):
+        plant(connection, other)
     plant(connection, table, **there)
 
     with pytest.raises(sqlite3.IntegrityError, match=said):
@@ -154,7 +198,8 @@ def test_a_write_is_refused(connection, table, there, write, said):
 
 @pytest.mark.parametrize(("table", "columns", "said"), INSERTS)
 def test_a_beginning_is_refused(connection, table, columns, said):
-    plant(connection, "payments_payment") if table == "payments_refund" else None
+    for other in NEEDS.get(table, ()):
+        plant(connection, other)
 
     with pytest.raises(sqlite3.IntegrityError, match=said):
         plant(connection, table, **columns)
@@ -162,7 +207,8 @@ def test_a_beginning_is_refused(connection, table, columns, said):
 
 @pytest.mark.parametrize("table", sorted(ROWS))
 def test_what_is_refused_begins_with_what_is_not(connection, table):
-    plant(connection, "payments_payment") if table == "payments_refund" else None
+    for other in NEEDS.get(table, ()):
+        plant(connection, other)
 
     plant(connection, table)
 
@@ -178,7 +224,7 @@ def test_every_refusal_is_met():
 def test_every_guard_of_postgresql_has_its_refusal():
     wanted = {
         (guard.table, guard.name, guard.events)
-        for guard in [*OF_CORE, *OF_OUTBOX, *OF_PAYMENTS]
+        for guard in [*OF_CORE, *OF_OUTBOX, *OF_PAYMENTS, *OF_WEBHOOKS]
         if guard.events != "TRUNCATE" and guard.name != STAMPS
     }
 
