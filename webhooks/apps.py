@@ -2,10 +2,18 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
+from core import known
+
 
 class WebhooksConfig(AppConfig):
     name = "webhooks"
 
     def ready(self) -> None:
-        """Have the metrics page ask this room, too."""
+        """Have the metrics page ask this room, too, and say what a key may be allowed here."""
         import_module("webhooks.sampling")
+        known.scopes.update(
+            {
+                "webhooks:read": "read webhook endpoints and deliveries",
+                "webhooks:write": "make, change and try webhook endpoints, and send again",
+            }
+        )
