@@ -18,7 +18,7 @@ from tests.kills.scenarios import SCENARIOS, Scenario
 from tests.servers import DATABASES, ROOT
 
 # Every point once, killed and, where a worker can freeze, frozen.
-SAMPLE = 110
+SAMPLE = 116
 SEED = 7
 
 
