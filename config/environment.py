@@ -87,6 +87,28 @@ def names(name: str, default: str) -> list[str]:
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
+KEY_LENGTH_MIN = 32
+
+
+def keys(name: str) -> dict[str, str]:
+    """Return a comma-separated list of ``id:key``, the current one first.
+
+    :raises ImproperlyConfigured: if one has no id, is too short, or two have the same id
+    """
+    found: dict[str, str] = {}
+    for item in names(name, ""):
+        key_id, _, key = item.partition(":")
+        # What is wrong is said without the key: this text ends in a log.
+        if not key_id or len(key) < KEY_LENGTH_MIN or key_id in found:
+            message = (
+                f"{name} must be id:key, or several with commas between them: each with an id of"
+                f" its own, and a key of at least {KEY_LENGTH_MIN} characters"
+            )
+            raise ImproperlyConfigured(message)
+        found[key_id] = key
+    return found
+
+
 # What libpq may be told in a URL's query.
 _LIBPQ_OPTIONS = frozenset(
     {

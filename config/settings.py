@@ -163,6 +163,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "PaymentReadStatusEnum": "payments.states.Status",
         "RefundReadStatusEnum": "payments.states.RefundStatus",
         "CaptureMethodEnum": "payments.states.CaptureMethod",
+        "EndpointStatusEnum": "webhooks.receivers.EndpointStatus",
+        "DeliveryStatusEnum": "webhooks.trail.DeliveryStatus",
     },
 }
 
@@ -200,6 +202,18 @@ if SIMULATOR_URL:
             "key_lifetime_seconds": environment.seconds("SIMULATOR_KEY_LIFETIME_SECONDS", 86_400),
         },
     }
+
+# Webhooks to merchants
+WEBHOOK_SECRET_KEYS = environment.keys("WEBHOOK_SECRET_KEYS")
+if not WEBHOOK_SECRET_KEYS:
+    if not DEBUG:
+        message = "WEBHOOK_SECRET_KEYS is not set; make one with `echo k1:$(openssl rand -hex 32)`"
+        raise ImproperlyConfigured(message)
+    WEBHOOK_SECRET_KEYS = {"development": SECRET_KEY}
+WEBHOOK_TEST_HOSTS = frozenset(name.lower() for name in environment.names("WEBHOOK_TEST_HOSTS", ""))
+WEBHOOK_DISABLE_AFTER = timedelta(
+    seconds=environment.seconds("WEBHOOK_DISABLE_AFTER_SECONDS", 72 * 3600)
+)
 
 # How long anything may take (docs/settings.md says what depends on what).
 DISPATCH_LEASE = timedelta(seconds=environment.seconds("DISPATCH_LEASE_SECONDS", 10))

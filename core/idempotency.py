@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -77,22 +77,26 @@ def _lock_bytes(principal: Principal, key: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request is answered, as it is stored."""
+    """What a request is answered, as it is stored.
+
+    ``shown_once`` is the body that the first caller sees instead: a secret in it is stored nowhere.
+    """
 
     status: int
     body: str
     location: str = ""
     resource_id: UUID | None = None
+    shown_once: str = field(default="", repr=False)
 
     def response(self, *, replayed: bool = False) -> HttpResponse:
         """Return the answer as HTTP, the same bytes every time."""
         is_problem = self.status >= 400  # noqa: PLR2004 - where errors begin
         response = HttpResponse(
-            self.body.encode(),
+            (self.shown_once or self.body).encode(),
             status=self.status,
             content_type=CONTENT_TYPE if is_problem else "application/json",
         )
-        if is_problem:
+        if is_problem or self.shown_once:
             response["Cache-Control"] = "no-store"
         if self.location:
             response["Location"] = self.location

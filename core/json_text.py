@@ -13,8 +13,8 @@ from typing import Any
 def encoder(**form: Any) -> Callable[[Any], str]:
     """Return what ``json.JSONEncoder(**form).encode`` is, for values without a cycle."""
     plain = json.JSONEncoder(check_circular=False, **form)
-    make: Any = getattr(parts, "c_make_encoder", None)
-    if make is None or plain.indent is not None:
+    make = getattr(parts, "c_make_encoder", None)
+    if make is None or form.get("indent") is not None:
         return plain.encode
     string = parts.encode_basestring_ascii if plain.ensure_ascii else parts.encode_basestring
     texts_of = make(

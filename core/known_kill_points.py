@@ -16,6 +16,7 @@ class Point(NamedTuple):
 
 _RETRY = "nothing was written; the merchant's retry is a new request"
 _REPLAY = "all is written; the merchant's retry gets the stored answer"
+_TOLD = "the lease runs out; it is sent again, and known by its id"
 _ROLLBACK = "rolled back"
 _AGAIN = f"{_ROLLBACK}; the provider sends the webhook again"
 _LEASE = "the lease runs out; the sweeper returns it, unspent"
@@ -104,6 +105,8 @@ POINTS: dict[str, Point] = {
     "worker.fail_uncommitted": Point("an attempt is spent on an error of ours", "COMMIT", _LAPSE),
     "worker.after_fail": Point("COMMIT of that", "the task returns", "the message waits its time"),
     "worker.after_local_start": Point("local work is started, committed", "its work", _LAPSE),
+    "sender.before_send": Point("a merchant's endpoint is connected to", "any byte", _TOLD),
+    "sender.after_send": Point("the webhook's bytes are sent", "its answer", _TOLD),
     "changes.after_rows": Point("payments, refunds, operations", "history and books", _ROLLBACK),
     "changes.after_books": Point("history and books", "events", _ROLLBACK),
     "fold.after_dispute": Point("a dispute's row", "what was said of it", _ROLLBACK),

@@ -71,6 +71,15 @@ STARTS_ON_SETTLED = Counter(
 PROVIDER_EVENTS = Counter(
     "pay_provider_events_total", "Provider webhooks by what became of them", ["gateway", "result"]
 )
+WEBHOOKS = Counter(
+    "pay_webhook_attempts_total", "Tries to tell merchants, by how they ended", ["result"]
+)
+WEBHOOK_SECONDS = Histogram(
+    "pay_webhook_seconds", "Time that a try to tell a merchant took", buckets=_GATEWAY_BUCKETS
+)
+WEBHOOK_ENDPOINTS_DISABLED = Counter(
+    "pay_webhook_endpoints_disabled_total", "Merchants' endpoints disabled, by whom", ["by"]
+)
 REVIEWS = Counter(
     "pay_reviews_total", "Payments that a person was asked to look at, by what for", ["reason"]
 )

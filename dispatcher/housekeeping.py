@@ -20,6 +20,7 @@ from outbox import leasing, sweeping
 from outbox.handling import Handler
 from outbox.poison import CRASH_LOOP
 from payments import rechecking
+from webhooks import keeping
 
 log = get_logger(__name__)
 
@@ -82,6 +83,7 @@ class Housekeeping:
         before = smallest_uuid7(time.time() - settings.DONE_KEPT.total_seconds())
         pruned = sweeping.prune(before, settings.DONE_KEPT)
         expired = idempotency.prune(settings.IDEMPOTENCY_KEPT)
+        keeping.prune()
         if pruned == sweeping.PRUNE_LIMIT or expired == idempotency.PRUNE_LIMIT:
             self._next_prune = now  # more are waiting
         if pruned or expired:

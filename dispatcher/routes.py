@@ -7,10 +7,12 @@ from dispatcher.numbering import FanOut
 from outbox.handling import CallingHandler, Handler
 from payments.handlers import OperationHandler
 from webhooks.applying import ProviderEventHandler
+from webhooks.delivering import DeliveryHandler
+from webhooks.fanout import fan_out
 
-HANDLERS: tuple[Handler, ...] = (OperationHandler(), ProviderEventHandler())
+HANDLERS: tuple[Handler, ...] = (OperationHandler(), ProviderEventHandler(), DeliveryHandler())
 # Who hears of events as they get their numbers, in the transaction that gives them.
-FAN_OUT: Sequence[FanOut] = ()
+FAN_OUT: Sequence[FanOut] = (fan_out,)
 ROUTES: dict[str, Handler] = {kind: handler for handler in HANDLERS for kind in handler.kinds}
 
 

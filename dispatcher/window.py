@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from dispatcher import shares
 from outbox.leasing import Flight, Job
 
 # Jobs that may wait for each slot: enough to keep workers busy, few enough that their wait stays
@@ -89,13 +90,18 @@ class Window:
     def free_jobs(self, lane: str) -> int:
         """Return how many more jobs this lane may have in flight.
 
-        Slow lanes together never take the last slot, for one provider has several lanes. A lone
+        Slow lanes together never take the last slot, for one provider has several lanes. What
+        merchants are sent has shares of its own (``dispatcher.shares``). A lone
         message beside a quick lane's jobs is not counted, so that one that freezes its worker stops
         no other of its lane.
         """
+        if shares.is_delivery(lane):
+            return shares.free_jobs(lane, [of for of, _ in self._jobs], _slots())
         if self._is_slow(lane):
-            slow = sum(self._is_slow(of) for of, _ in self._jobs)
-            return max(1, _slots() - 1) - slow
+            slow = [of for of, _ in self._jobs if self._is_slow(of)]
+            # Merchants who let us wait may take slots from providers, but not the first one.
+            deliveries = sum(shares.is_delivery(of) for of in slow)
+            return max(1, _slots() - 1 - deliveries) - (len(slow) - deliveries)
         mine = sum(of == lane and not alone for of, alone in self._jobs)
         return QUICK_JOBS_PER_SLOT * _slots() - mine
 

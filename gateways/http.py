@@ -5,8 +5,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -15,6 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from core.kill_points import reached
+from core.retry_after import asked_patience
 from gateways.base import AnswerLost, Deadline, NotSent, UnexpectedAnswer
 
 CONNECT_SECONDS = 3.0
@@ -158,15 +157,5 @@ def _judge(answer: requests.Response) -> None:
 
 def retry_after_seconds(value: str, now: float) -> float | None:
     """Return how long a provider wants us to wait; None if it does not say so in earnest."""
-    text = value.strip()
-    if text.isdecimal() and text.isascii():
-        seconds = float(text)
-    else:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        # A date without a zone is in UTC.
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (moment - datetime.fromtimestamp(now, UTC)).total_seconds()
-    return seconds if 0 <= seconds <= RETRY_AFTER_SECONDS_MAX else None
+    seconds = asked_patience(value, now)
+    return seconds if seconds is not None and seconds <= RETRY_AFTER_SECONDS_MAX else None

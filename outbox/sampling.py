@@ -3,7 +3,8 @@
 Done rows are in none of those indexes, so however many there are, they cost nothing here.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -42,6 +43,25 @@ class Standing:
     dead: int
 
 
+def _by_name(
+    found: Iterable[tuple[str, float, float]], *adds: Callable[[list[float]], float]
+) -> dict[str, list[float]]:
+    """Return the figures of lanes by their names; those with a dot are too many to be told apart.
+
+    A label for each endpoint of each merchant would be more than any monitoring takes.
+    """
+    by_name: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    for lane, *figures in found:
+        name = lane.partition(":")[0] if "." in lane else lane
+        by_name[name].append((figures[0], figures[1]))
+    return {
+        name: [
+            add(list(column)) for add, column in zip(adds, zip(*rows_, strict=True), strict=True)
+        ]
+        for name, rows_ in by_name.items()
+    }
+
+
 def standing() -> Standing:
     """Return how the outbox stands, over all lanes."""
     pending, in_flight, stopped = rows(_PENDING), rows(_IN_FLIGHT), rows(_STOPPED)
@@ -70,13 +90,13 @@ def outbox() -> Iterable[Metric]:
         "Messages handed to the broker that no worker has started",
         labels=["lane"],
     )
-    for lane, count, seconds in rows(_PENDING) or _NONE:
+    for lane, (count, seconds) in _by_name(rows(_PENDING) or _NONE, sum, max).items():
         messages.add_metric(["pending", lane], count)
         oldest.add_metric([lane], seconds)
-    for lane, count, waiting in rows(_IN_FLIGHT) or _NONE:
+    for lane, (count, waiting) in _by_name(rows(_IN_FLIGHT) or _NONE, sum, sum).items():
         messages.add_metric(["in_flight", lane], count)
         unstarted.add_metric([lane], waiting)
-    for lane, held, dead in rows(_STOPPED) or _NONE:
+    for lane, (held, dead) in _by_name(rows(_STOPPED) or _NONE, sum, sum).items():
         messages.add_metric(["held", lane], held)
         messages.add_metric(["dead", lane], dead)
     return [messages, oldest, unstarted]

@@ -1,5 +1,6 @@
 """How a message gets into the outbox: inside the transaction of the change that asks for it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -45,6 +46,15 @@ def stage(
         message.available_at = Now() + delay
     message.save(force_insert=True)
     return message.id
+
+
+@needs_transaction
+def stage_all(*, kind: str, wanted: Sequence[tuple[str, UUID]], trace: str = "") -> None:
+    """Stage a message for each lane and subject, due now."""
+    Message.objects.bulk_create(
+        Message(kind=kind, lane=lane, subject_id=subject_id, max_attempts=MAX_ATTEMPTS, trace=trace)
+        for lane, subject_id in wanted
+    )
 
 
 @needs_transaction

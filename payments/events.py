@@ -43,6 +43,7 @@ TYPES: Mapping[str, str] = MappingProxyType(
         "dispute.opened": "The payer disputes the payment; the provider took the amount back.",
         "dispute.won": "The dispute is won; the amount is available again.",
         "dispute.lost": "The dispute is lost; the amount is gone.",
+        "webhook_endpoint.disabled": "Nothing more is sent to an endpoint of yours.",
     }
 )
 

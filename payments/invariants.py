@@ -203,13 +203,15 @@ PARENTS = [
     ),
     Invariant(
         "payments-events-fit",
-        "an event tells its merchant, in its mode, of a payment, refund or dispute that is there",
+        "an event about a payment, refund or dispute tells its merchant, in its mode, of one"
+        " that is there",
         """
         SELECT e.id, e.type FROM payments_event e
         LEFT JOIN payments_payment p ON p.id = e.aggregateid AND e.aggregatetype = 'payment'
         LEFT JOIN payments_refund r ON r.id = e.aggregateid AND e.aggregatetype = 'refund'
         LEFT JOIN payments_dispute d ON d.id = e.aggregateid AND e.aggregatetype = 'dispute'
-        WHERE (e.merchant_id, e.mode) IS DISTINCT FROM
+        WHERE e.aggregatetype IN ('payment', 'refund', 'dispute')
+          AND (e.merchant_id, e.mode) IS DISTINCT FROM
               (coalesce(p.merchant_id, r.merchant_id, d.merchant_id),
                coalesce(p.mode, r.mode, d.mode))
         """,

@@ -221,7 +221,7 @@ class BalancesRead(serializers.Serializer[Any]):
 class ThingRead(serializers.Serializer[Any]):
     """What something happened to."""
 
-    type = serializers.ChoiceField(choices=["payment", "refund"])
+    type = serializers.ChoiceField(choices=["payment", "refund", "dispute", "webhook_endpoint"])
     id = serializers.UUIDField()
 
 

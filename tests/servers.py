@@ -189,6 +189,7 @@ def point_settings_here() -> None:
         REDIS_URL=BROKER.broker.url,
         MOCK_DB=str(FOLDER / "mock.sqlite3"),
         MOCK_WEBHOOK_SECRET=secrets.token_hex(16),
+        WEBHOOK_SECRET_KEYS=f"tests:{secrets.token_hex(32)}",
         PROMETHEUS_MULTIPROC_DIR=str(FOLDER / "metrics"),
     )
 

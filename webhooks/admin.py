@@ -19,11 +19,13 @@ from core.desk.pages import ROWS_MAX, Section, section
 from gateways import registry
 from outbox import listing
 from outbox.waking import wake
-from payments.desk import messages, payments, trail
+from payments.desk import messages, payments, records, trail
 from payments.models import Payment
 from webhooks import operating, sampling
+from webhooks.desk import DeliveryAttemptPages, DeliveryPages, EndpointPages
+from webhooks.fanout import DELIVER
 from webhooks.ingress import APPLY
-from webhooks.models import ProviderEvent
+from webhooks.models import Delivery, DeliveryAttempt, Endpoint, ProviderEvent
 
 
 class Fate(View):
@@ -190,5 +192,11 @@ def parked() -> list[Line]:
 
 payments.MORE.append(events_of)
 messages.KINDS.append(APPLY)
-PAGES["provider_event"] = "webhooks_providerevent"
+admin.site.register(Endpoint, EndpointPages)
+admin.site.register(Delivery, DeliveryPages)
+admin.site.register(DeliveryAttempt, DeliveryAttemptPages)
+PAGES.update(provider_event="webhooks_providerevent", webhook_endpoint="webhooks_endpoint")
+records.ABOUT["webhook_endpoint"] = "webhooks_endpoint"
+messages.KINDS.append(DELIVER)
+messages.SUBJECTS[DELIVER] = "webhooks_delivery"
 messages.SUBJECTS[APPLY] = "webhooks_providerevent"

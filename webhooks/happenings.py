@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from django.utils import timezone
+
 from payments.representation import timestamp
 from payments.timeline import ROWS_MAX, SOURCES, Entry, Subject, Timeline, masked
-from webhooks.models import ProviderEvent
+from webhooks.models import Delivery, ProviderEvent
+from webhooks.rendering import delivery_dict
 
 
 def provider_events(subject: Subject, before: Timeline) -> Iterator[Entry]:
@@ -35,4 +38,23 @@ def provider_events(subject: Subject, before: Timeline) -> Iterator[Entry]:
         )
 
 
-SOURCES.append(provider_events)
+def deliveries(_: Subject, before: Timeline) -> Iterator[Entry]:
+    """Yield what endpoints were sent, or are being sent, of the events that were found."""
+    found = Delivery.objects.filter(body__in=before.ids("event")).select_related("body")
+    now = timezone.now()
+    objects = {entry.id: entry.object for entry in before.entries if entry.kind == "event"}
+    for one in found.order_by("id")[: ROWS_MAX + 1]:
+        shown = delivery_dict(one, now)
+        facts = ("event", "status", "reason", "next_attempt_at", "finished_at")
+        yield Entry(
+            kind="delivery",
+            id=one.id,
+            at=one.created_at,
+            object=objects[one.body_id],
+            facts={"endpoint": str(one.endpoint_id), **{name: shown[name] for name in facts}},
+            xid=None if one.xid is None else int(one.xid),
+            cause=one.body_id,
+        )
+
+
+SOURCES.extend((provider_events, deliveries))

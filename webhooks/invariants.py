@@ -1,8 +1,9 @@
 """What must always be true of providers' webhooks; `manage.py verify` asks each of these."""
 
-from core.guards import rights_as_listed
+from core.guards import rights_as_listed, triggers_in_force
 from core.invariants import Invariant
 from core.secrecy import no_card_numbers, no_secrets
+from webhooks import delivery_invariants
 from webhooks.grants import GRANTS, OPERATOR_GRANTS
 
 INVARIANTS: list[Invariant] = [
@@ -80,7 +81,9 @@ INVARIANTS: list[Invariant] = [
            OR closed_at IS NOT NULL AND parked_at IS NULL
         """,
     ),
-    no_card_numbers("webhooks", ["webhooks_providerevent"]),
-    no_secrets("webhooks", ["webhooks_providerevent"]),
+    *delivery_invariants.INVARIANTS,
+    triggers_in_force("webhooks", delivery_invariants.GUARDS),
+    no_card_numbers("webhooks", ["webhooks_providerevent", *delivery_invariants.TABLES]),
+    no_secrets("webhooks", ["webhooks_providerevent", *delivery_invariants.TABLES]),
     rights_as_listed("webhooks", GRANTS, OPERATOR_GRANTS),
 ]

@@ -1,4 +1,7 @@
-"""Providers' webhooks, stored before they are answered."""
+"""Providers' webhooks, stored before they are answered; what goes out is in its own modules.
+
+``webhooks.receivers`` has merchants' endpoints, ``webhooks.trail`` what they were told.
+"""
 
 from typing import ClassVar
 
@@ -7,6 +10,21 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from core.ids import uuid7
+from webhooks.receivers import DisabledBy, Endpoint, EndpointSecret, EndpointStatus
+from webhooks.trail import Body, Delivery, DeliveryAttempt, DeliveryStatus, Result
+
+__all__ = [
+    "Body",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryStatus",
+    "DisabledBy",
+    "Endpoint",
+    "EndpointSecret",
+    "EndpointStatus",
+    "ProviderEvent",
+    "Result",
+]
 
 
 class ProviderEvent(models.Model):

@@ -7,8 +7,9 @@ from uuid import UUID
 from core.meanings import Rows, means
 from core.portable import time
 from webhooks.applying import _WRITE_APPLIED, _WRITE_PARKED
+from webhooks.delivering import ANSWER
 from webhooks.ingress import _STORE
-from webhooks.models import ProviderEvent
+from webhooks.models import DeliveryAttempt, ProviderEvent
 
 
 @means(_STORE)
@@ -39,3 +40,20 @@ def write_parked(values: Sequence[tuple[UUID, str]]) -> Rows:
         found = ProviderEvent.objects.filter(id=event_id)
         found.update(parked_at=time(), parked_reason=reason)
     return [(event_id,) for event_id, _ in values]
+
+
+@means(ANSWER)
+def answer(values: Sequence[tuple[Any, ...]]) -> Rows:
+    """Write what was heard on attempts that have no answer yet."""
+    found: Rows = []
+    for attempt_id, result, status_code, milliseconds, detail, excerpt in values:
+        count = DeliveryAttempt.objects.filter(id=attempt_id, answered_at=None).update(
+            answered_at=time(),
+            result=result,
+            status_code=status_code,
+            milliseconds=milliseconds,
+            detail=detail,
+            excerpt=excerpt,
+        )
+        found += [(attempt_id,)] * count
+    return found

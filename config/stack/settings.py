@@ -63,6 +63,7 @@ def make_plan(folder: Folder) -> Plan:
         "MOCK_DB": str(folder.root / "mock.sqlite3"),
         "MOCK_WEBHOOK_SECRET": keys.webhook_secret,
         "SECRET_KEY": keys.secret_key,
+        "WEBHOOK_SECRET_KEYS": f"local:{keys.webhook_key}",
         "DEBUG": "1",
         "PORT": str(port),
         "PROMETHEUS_MULTIPROC_DIR": str(folder.root / "metrics"),

@@ -32,6 +32,7 @@ class Keys:
     simulator_api_key: str
     simulator_control_token: str
     simulator_webhook_secret: str
+    webhook_key: str
     postgres_port: int = 0
     broker_port: int = 0
     simulator_port: int = 0

@@ -9,6 +9,9 @@ from core.desk.pages import Shown
 from payments.desk import trail
 from payments.models import Attempt, Event, Notice, StatusChange
 
+# Pages of rooms above this one, by what their events are about.
+ABOUT: dict[str, str] = {}
+
 
 class AttemptPages(Shown):
     """Calls to providers."""
@@ -112,7 +115,8 @@ class EventPages(Shown):
     @admin.display(description="about")
     def about(self, row: Event) -> Any:
         """Return what it is about."""
-        return words.link(f"payments_{row.aggregate_type}", row.aggregate_id)
+        page = ABOUT.get(row.aggregate_type, f"payments_{row.aggregate_type}")
+        return words.link(page, row.aggregate_id)
 
     @admin.display(description="at")
     def when(self, row: Event) -> str:

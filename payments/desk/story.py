@@ -14,6 +14,7 @@ _PAGES = {
     "notice": "payments_notice",
     "ledger_line": "ledger_transfer",
     "event": "payments_event",
+    "delivery": "webhooks_delivery",
     "message": "outbox_message",
 }
 _PAGES_OF_DISPUTES = {"notice": "webhooks_providerevent"}

@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "ENV_FILE": "",
     "DEBUG": "0",
     "SECRET_KEY": "for measuring only",
+    "WEBHOOK_SECRET_KEYS": "k1:for measuring and for killing and nothing else",
 }
 # Ours are started here; a server somewhere else would be measured with its network.
 _NOT_HERE = (

@@ -30,6 +30,7 @@ ENVIRONMENT = {
     **SHORT_LEASES,
     "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
     "SECRET_KEY": "for the chaos run only",
+    "WEBHOOK_SECRET_KEYS": "k1:for measuring and for killing and nothing else",
     "ENV_FILE": "",
     "DEBUG": "0",
 }

@@ -11,6 +11,7 @@ from tests.config.damage_to_money import OF_MONEY, OF_SURPLUS, OF_TRANSACTIONS
 from tests.config.damage_to_numbers import OF_NUMBERS
 from tests.config.damage_to_payments import OF_FACTS, OF_HISTORY
 from tests.config.damage_to_rooms import OF_CORE, OF_OUTBOX, OF_WEBHOOKS
+from tests.config.damage_to_telling import OF_TELLING
 from tests.config.damage_to_unasked import OF_UNASKED
 from tests.config.planting import Damage
 
@@ -29,4 +30,5 @@ ALL: dict[str, list[Damage]] = {
     **OF_UNASKED,
     **OF_DISPUTES,
     **OF_LISTS,
+    **OF_TELLING,
 }

@@ -196,7 +196,7 @@ OF_TRANSACTIONS = {
         Damage(
             copy(
                 "core_idempotencyrecord",
-                "status = 201",
+                "status = 201 AND location LIKE '/api/payments/%'",
                 key="'elsewhere'",
                 resource_id="gen_random_uuid()",
             )

@@ -85,10 +85,12 @@ OF_OUTBOX = {
 }
 OF_WEBHOOKS = {
     "webhooks-no-card-numbers": [
-        Damage(f'UPDATE webhooks_providerevent SET content = \'{{"number": "{A_CARD}"}}\'')
+        Damage(f'UPDATE webhooks_providerevent SET content = \'{{"number": "{A_CARD}"}}\''),
+        Damage(f"UPDATE webhooks_deliveryattempt SET excerpt = 'no {A_CARD}'"),
     ],
     "webhooks-no-secrets": [
-        Damage("UPDATE webhooks_providerevent SET detail = 'whsec_' || repeat('a', 20)")
+        Damage("UPDATE webhooks_providerevent SET detail = 'whsec_' || repeat('a', 20)"),
+        Damage("UPDATE webhooks_deliveryattempt SET excerpt = 'whsec_' || repeat('a', 20)"),
     ],
     "webhooks-none-forgotten": [
         Damage("UPDATE webhooks_providerevent SET parked_at = NULL, parked_reason = ''")
@@ -147,6 +149,12 @@ OF_TRIGGERS = {
         "DROP TRIGGER core_merchant_closed_for_good ON core_merchant",
         "ALTER TABLE core_apikey DISABLE TRIGGER core_apikey_revoked_for_good",
     ],
+    "webhooks-triggers-in-force": [
+        "ALTER TABLE webhooks_body DISABLE TRIGGER webhooks_body_append_only",
+        "ALTER TABLE webhooks_endpoint ENABLE TRIGGER webhooks_endpoint_terms_fixed",
+        "DROP TRIGGER webhooks_delivery_fits ON webhooks_delivery",
+        "DROP TRIGGER webhooks_deliveryattempt_answered_once ON webhooks_deliveryattempt",
+    ],
     "outbox-triggers-in-force": [
         "ALTER TABLE outbox_message DISABLE TRIGGER outbox_done_stays_done",
         "ALTER TABLE outbox_lapse ENABLE REPLICA TRIGGER outbox_lapse_append_only",
@@ -177,6 +185,11 @@ OF_RIGHTS = {
         "GRANT DELETE ON webhooks_providerevent TO {serving}",
         "GRANT UPDATE (closed_at) ON webhooks_providerevent TO {serving}",
         "GRANT UPDATE (applied_at) ON webhooks_providerevent TO {operator}",
+        "GRANT UPDATE ON webhooks_body TO {serving}",
+        "GRANT UPDATE (endpoint_id) ON webhooks_delivery TO {serving}",
+        "GRANT DELETE ON webhooks_deliveryattempt TO {serving}",
+        "GRANT SELECT ON webhooks_endpointsecret TO {operator}",
+        "GRANT UPDATE (url) ON webhooks_endpoint TO {operator}",
     ],
     "core-rights-as-listed": [
         "GRANT UPDATE (body) ON core_idempotencyrecord TO {serving}",

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.test import override_settings
 
 from core.db import OPERATOR, acting_as
 from gateways import signatures
@@ -14,6 +15,8 @@ from payments.models import Payment
 from payments.operating import end_review, sight_of
 from tests.money import Shop, a_client, a_shop, charge_of, drain, hurry
 from tests.payments.numbers import number
+from tests.webhooks import endpoint_shop
+from tests.webhooks.sinks import a_sink
 
 ROUNDS = 6
 
@@ -65,6 +68,7 @@ def live_through() -> None:
     settle_everything()
 
     tell_late(declined, plain, twice)
+    tell_merchant(shop)
     hear_from_elsewhere(shop, partly, twice)
 
 
@@ -123,6 +127,21 @@ def tell_late(declined: Payment, plain: Payment, twice: Payment) -> None:
     )
     tell("mock_success", reference=str(twice.id), amount=1_100, **success)
     settle_everything()
+
+
+def tell_merchant(shop: Shop) -> None:
+    """Have the merchant told of something, by two endpoints of which one is gone."""
+    with a_sink() as sink, a_sink(statuses=[410]) as gone:
+        hosts = frozenset({sink.host, gone.host})
+        with override_settings(WEBHOOK_TEST_HOSTS=hosts):
+            endpoint = endpoint_shop.told(sink.url, shop=shop)
+            endpoint_shop.told(gone.url, shop=shop)
+            deleted = endpoint_shop.told(sink.url, shop=shop)
+            endpoint.post("test")
+            endpoint_shop.delete(shop, deleted.path)
+            for _ in range(2):  # what becomes of an endpoint is an event, too
+                endpoint_shop.number()
+                settle_everything()
 
 
 def refunded_elsewhere(payment: Payment) -> None:

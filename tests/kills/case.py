@@ -30,6 +30,7 @@ TAKEN_OVER = frozenset(
         *("worker.after_fence", "worker.after_answer_stored", "worker.after_outcome"),
         *("worker.settle_uncommitted", "worker.after_local_start"),
         *("fold.after_dispute", "fold.after_changes", "fold.after_marks"),
+        *("sender.before_send", "sender.after_send"),
     }
 )
 # A zombie may have to find out first that its connection is gone.

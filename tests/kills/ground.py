@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "ENV_FILE": "",
     "DEBUG": "0",
     "SECRET_KEY": "for the kill matrix only",
+    "WEBHOOK_SECRET_KEYS": "k1:for measuring and for killing and nothing else",
 }
 # A frozen worker's transaction has to end before the run does; locks are waited for no longer.
 SHORT_LIMITS = {"idle_in_transaction_session_timeout": "700ms", "lock_timeout": "2s"}

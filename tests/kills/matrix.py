@@ -12,7 +12,7 @@ from tests.kills.scenarios import SCENARIOS
 
 HITS_MAX = 3
 # Where a worker can freeze while another one goes on.
-ZOMBIES = ("worker.", "fold.", "changes.")
+ZOMBIES = ("worker.", "sender.", "fold.", "changes.")
 
 
 def planned(reached: Mapping[str, Counter[str]]) -> list[Case]:

@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from config.stack.ports import LOOPBACK, free_port
 from tests.kills.ground import API_KEY, ENVIRONMENT, WEBHOOK_ADDRESS, WEBHOOK_SECRET, Ground
 from tests.servers import ROOT
+from tests.webhooks.sinks import Listening
 
 LEASES = {
     "DISPATCH_LEASE_SECONDS": "1.0",
@@ -52,6 +53,7 @@ class Place:
         self.folder.mkdir()
         self.database = f"{ground.databases.template}_place{number}"
         self.port, self.simulator_port = free_port(), free_port()
+        self.sink = Listening()
         self.simulator_url = f"http://{LOOPBACK}:{self.simulator_port}"
         self.simulator_db = self.folder / "simulator.sqlite3"
         self.hits, self.metrics = self.folder / "hits", self.folder / "metrics"
@@ -77,6 +79,7 @@ class Place:
             "PROMETHEUS_MULTIPROC_DIR": str(self.metrics),
             "KILL_POINT": "",
             "KILL_POINT_HITS": str(self.hits),
+            "WEBHOOK_TEST_HOSTS": self.sink.sink.host,
             "SIMULATOR_URL": self.simulator_url,
             "SIMULATOR_API_KEY": API_KEY,
             "SIMULATOR_WEBHOOK_SECRET": WEBHOOK_SECRET,
@@ -148,6 +151,7 @@ class Place:
         for path in self.metrics.glob("*.db"):
             path.unlink()
         self.hits.write_bytes(b"")
+        self.sink.sink.came.clear()
 
     def start_all(self) -> None:
         """Start everything, and wait for those with a door."""
@@ -170,6 +174,7 @@ class Place:
         """End this place."""
         with suppress(Stuck, OSError):
             self.clear()
+        self.sink.close()
         with self._nursery:  # closes the pipes and waits: it ends when nobody asks any more
             pass
         shutil.rmtree(self.folder, ignore_errors=True)

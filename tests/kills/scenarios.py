@@ -245,6 +245,15 @@ def applied_again(story: Teller) -> None:
     story.until("it to be parked anew", parked)
 
 
+@scenario()
+def told(story: Teller) -> None:
+    """A merchant is told of two payments: each event at least once, in the same bytes."""
+    secret = story.endpoint()
+    for _ in range(2):
+        story.until_status(story.pay("success+webhook_none"), SUCCESS)
+    story.until_told(secret)
+
+
 @scenario(armed="worker.on_receive:1")
 def job_lost(story: Teller) -> None:
     """A worker dies with a job that it has only received."""

@@ -1,5 +1,6 @@
 """Tells one story: what merchants ask, what the provider is made to do, what an operator does."""
 
+import json
 import re
 import sqlite3
 import time
@@ -44,6 +45,11 @@ _REVIEWED = """
     JOIN payments_operation o ON o.id = m.subject_id
     JOIN payments_payment p ON p.id = o.payment_id
     WHERE p.needs_review AND o.state = 'open' AND m.state = 0
+"""
+_ALL_NUMBERED = """
+    SELECT 1 WHERE NOT EXISTS (
+        SELECT 1 FROM payments_event e
+        WHERE NOT EXISTS (SELECT 1 FROM payments_eventnumber n WHERE n.event_id = e.id))
 """
 _TO_COME = """
     SELECT 1 FROM sim_letter, (SELECT coalesce(max(CAST(value AS REAL)), 0) AS offset
@@ -163,6 +169,44 @@ class Teller:
     def _is_settled(self) -> bool:
         # The provider first: what it has yet to say may undo what we have settled.
         return not self.ask_provider(_TO_COME, now=time.time()) and not self.place.rows(UNSETTLED)
+
+    def endpoint(self) -> str:
+        """Make a webhook endpoint of the merchant's, and return its secret, whoever dies."""
+        path, body = "/api/webhook-endpoints/", {"url": self.place.sink.sink.url}
+        made = self._post_once(path, "endpoint", body)
+        number = 0
+        while made["secret"] is None:  # it was made, and the one answer that showed it is lost
+            number += 1
+            path = f"/api/webhook-endpoints/{made['id']}/rotate/"
+            made = self._post_once(path, f"rotate-{number}", {"overlap_hours": 0})
+        return str(made["secret"])
+
+    def _post_once(self, path: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        headers = {"X-API-KEY": "test_api_key", "Idempotency-Key": key}
+        while True:
+            with suppress(requests.RequestException):
+                answer = requests.post(self.place.url(path), json=body, headers=headers, timeout=10)
+                if answer.status_code == requests.codes.created:
+                    made: dict[str, Any] = answer.json()
+                    return made
+            time.sleep(0.05)
+
+    def until_told(self, secret: str) -> None:
+        """Wait until every event was taken by the merchant, and look at what it was sent."""
+        self.until_settled()
+        self.until("every event to have its number", _ALL_NUMBERED)
+        self.until_settled()
+        came = self.place.sink.sink.came
+        for one in came:
+            one.verified_with(secret)
+        bodies: dict[str, set[bytes]] = {}
+        for one in came:
+            bodies.setdefault(one.headers["webhook-id"], set()).add(one.body)
+        assert all(len(bytes_) == 1 for bytes_ in bodies.values()), bodies
+        told = {json.loads(one.body)["number"] for one in came}
+        numbers = {number for (number,) in self.place.rows("SELECT number FROM webhooks_body")}
+        expected = {n for (n,) in self.place.rows("SELECT number FROM payments_eventnumber")}
+        assert told == numbers == expected, (told, numbers, expected)
 
     def ask_provider(self, sql: str, **params: Any) -> list[tuple[Any, ...]]:
         """Ask the provider's file."""

@@ -11,6 +11,7 @@ from core.refusals import all_refusals
 from outbox.invariants import GUARDS as OF_OUTBOX
 from payments.invariants import GUARDS as OF_PAYMENTS
 from tests.sqlite.files import Files, manage
+from webhooks.delivery_invariants import GUARDS as OF_WEBHOOKS
 
 PAYMENT, OTHER = uuid4().hex, uuid4().hex
 # By the type of a column that has to have a value.
@@ -70,11 +71,27 @@ ROWS: dict[str, dict[str, Any]] = {
     "payments_seen": {},
     "payments_statuschange": {"version": 1},
     "webhooks_providerevent": {},
+    "webhooks_body": {"mode": "test"},
+    "webhooks_endpoint": {
+        "mode": "test",
+        "place": 1,
+        "events": "[]",
+        "status": "enabled",
+        "version": 1,
+        "disabled_by": "",
+    },
+    "webhooks_endpointsecret": {"sealed": b""},
+    "webhooks_delivery": {"status": "pending", "reason": ""},
+    "webhooks_deliveryattempt": {"epoch": 1, "result": ""},
+}
+# What a row belongs to.
+NEEDS = {
+    "webhooks_delivery": ["webhooks_endpoint", "webhooks_body"],
 }
 APPEND_ONLY = [
     *("ledger_account", "ledger_transaction", "ledger_transfer", "outbox_lapse"),
     *("core_auditentry", "payments_notice", "payments_statuschange", "payments_event"),
-    *("payments_seen", "payments_disputefact"),
+    *("payments_seen", "payments_disputefact", "webhooks_body"),
 ]
 OVER = {"state": 8, "finished_at": "2026-01-01 00:00:00"}
 ANSWERED = {"answered_at": "2026-01-01 00:00:00", "outcome": "unknown"}
@@ -145,6 +162,30 @@ WRITES: list[tuple[str, dict[str, Any], str, str]] = [
     ("payments_attempt", ANSWERED, "UPDATE {} SET outcome = 'succeeded'", "an answer is a fact"),
     ("webhooks_providerevent", {}, "UPDATE {} SET outcome = 'o'", "said never changes"),
     ("webhooks_providerevent", {}, "DELETE FROM {}", "a provider event is never deleted"),
+    *(
+        (f"webhooks_{what}", {}, "DELETE FROM {}", f"{what} keeps its rows")
+        for what in ("endpoint", "delivery", "deliveryattempt")
+    ),
+    ("webhooks_endpoint", {}, "UPDATE {} SET mode = 'live'", "whose endpoint it is"),
+    (
+        *("webhooks_endpoint", {"deleted_at": "2026-01-01"}),
+        "UPDATE {} SET deleted_at = NULL",
+        "a deleted endpoint stays deleted",
+    ),
+    ("webhooks_endpoint", {}, "UPDATE {} SET version = 2", "the version counts"),
+    ("webhooks_endpointsecret", {}, "UPDATE {} SET endpoint_id = 'x'", "belongs to one endpoint"),
+    (
+        *("webhooks_endpointsecret", {"expires_at": "2026-01-01"}),
+        "UPDATE {} SET expires_at = NULL",
+        "belongs to one endpoint",
+    ),
+    ("webhooks_delivery", {}, "UPDATE {} SET event_id = 'x'", "never changes"),
+    (
+        "webhooks_deliveryattempt",
+        {"answered_at": "2026-01-01 00:00:00", "result": "refused", "status_code": 500},
+        "UPDATE {} SET status_code = 200",
+        "an answer is a fact",
+    ),
 ]
 # Writes a value instead of refusing one, or needs transaction ids.
 ELSEWHERE = {
@@ -161,6 +202,7 @@ INSERTS = [
     ("payments_dispute", {"currency": "USD"}, "a dispute fits its payment"),
     ("payments_dispute", {"amount": 2}, "a dispute fits its payment"),
     ("payments_disputefact", {"amount": 2}, "names its amount and currency"),
+    ("webhooks_delivery", {"event_id": OTHER}, "its own merchant and mode only"),
 ]
 
 
@@ -185,6 +227,8 @@ def plant_parents(connection: sqlite3.Connection, table: str) -> None:
             connection.execute(f"UPDATE payments_payment SET version = {version}, {columns}")
     if table == "payments_disputefact":
         plant(connection, "payments_dispute")
+    for other in NEEDS.get(table, ()):
+        plant(connection, other)
 
 
 @pytest.mark.parametrize(("table", "there", "write", "said"), WRITES)
@@ -247,7 +291,7 @@ def test_every_refusal_is_met():
 def test_every_guard_of_postgresql_has_its_refusal():
     wanted = {
         (guard.table, guard.name, guard.events)
-        for guard in [*OF_CORE, *OF_OUTBOX, *OF_PAYMENTS]
+        for guard in [*OF_CORE, *OF_OUTBOX, *OF_PAYMENTS, *OF_WEBHOOKS]
         if guard.events != "TRUNCATE" and guard.name not in ELSEWHERE
     }
 

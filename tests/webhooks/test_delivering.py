@@ -1,0 +1,241 @@
+"""Events reach endpoints: the same bytes on every try, signed, at least once."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from core.db import rows
+from tests.money import a_shop, drain, hurry, run_due
+from tests.webhooks.endpoint_shop import number, numbers, sell, told
+from tests.webhooks.sinks import Sink, a_sink
+from webhooks.models import Delivery, DeliveryAttempt
+from webhooks.schedule import WAITS
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+@pytest.fixture
+def sink(settings):
+    with a_sink() as made:
+        settings.WEBHOOK_TEST_HOSTS = frozenset({made.host})
+        yield made
+
+
+class TestADelivery:
+    def test_is_verified_with_the_public_package(self, sink: Sink):
+        endpoint = told(sink.url)
+
+        sell(endpoint.shop)
+        drain()
+
+        events = [came.verified_with(endpoint.secret) for came in sink.came]
+        assert {"payment.created", "payment.succeeded"} <= {event["type"] for event in events}
+        assert sorted(event["number"] for event in events) == numbers()
+        assert {delivery.status for delivery in endpoint.deliveries()} == {"succeeded"}
+
+    def test_is_what_standard_webhooks_says(self, sink: Sink):
+        endpoint = told(sink.url, events=["payment.created"])
+
+        sell(endpoint.shop)
+        drain()
+
+        (came,) = sink.came
+        body = json.loads(came.body)
+        assert came.path == "/hooks?shop=1"
+        assert came.headers["webhook-id"] == body["id"]
+        assert came.headers["webhook-id"].startswith("evt_")
+        assert "." not in came.headers["webhook-id"]
+        assert came.headers["webhook-timestamp"].isdigit()
+        assert came.headers["webhook-signature"].startswith("v1,")
+        assert came.headers["Content-Type"] == "application/json"
+        assert set(body) == {
+            *("id", "type", "timestamp", "number", "mode", "object", "version", "data"),
+        }
+        assert body["data"]["status"] == "CREATED"
+
+    def test_has_the_same_bytes_on_every_try(self, sink: Sink):
+        sink.statuses = [500, 500, 200]
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+
+        for _ in range(3):
+            run_due()
+            hurry()
+
+        assert len(sink.came) == 3
+        assert len({came.body for came in sink.came}) == 1
+        assert len({came.headers["webhook-id"] for came in sink.came}) == 1
+        for came in sink.came:
+            came.verified_with(endpoint.secret)
+        assert [one.result for one in attempts()] == ["refused", "refused", "succeeded"]
+
+    def test_goes_only_where_it_is_wanted(self, sink: Sink):
+        told(sink.url, events=["refund.created"])
+        endpoint = told(sink.url, events=["payment.succeeded", "refund.created"])
+
+        sell(endpoint.shop)
+        drain()
+
+        assert [json.loads(came.body)["type"] for came in sink.came] == ["payment.succeeded"]
+
+    def test_goes_to_nobody_elses_endpoint_nor_mode(self, sink: Sink, monkeypatch):
+        monkeypatch.setattr("webhooks.api.resolve", lambda *_: ["93.184.216.34"])
+        other = told(sink.url)
+        mine = a_shop()
+        live = told("https://example.com/", shop=a_shop(mode="live", merchant=mine.merchant))
+
+        sell(mine)
+        drain()
+
+        assert sink.came == []
+        assert other.deliveries() == live.deliveries() == []
+
+
+class TestWhatIsNotTaken:
+    @pytest.mark.parametrize("status", [300, 301, 302, 307, 400, 404, 500, 503])
+    def test_is_anything_but_2xx_and_a_redirect_is_not_followed(self, sink: Sink, status):
+        sink.statuses = [status]
+        sink.headers = {"Location": sink.url}
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+
+        run_due()
+
+        assert len(sink.came) == 1
+        assert [one.result for one in attempts()] == ["refused"]
+        assert endpoint.deliveries()[0].status == "pending"
+
+    def test_is_tried_again_by_the_schedule_and_then_given_up(self, sink: Sink):
+        sink.statuses = [500]
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+        waited = []
+
+        for _ in range(10):
+            run_due()
+            waited.append(wait())
+            hurry()
+
+        *waits, last = waited
+        for actual, planned in zip(waits, WAITS, strict=True):
+            assert actual is not None
+            assert 0.79 * planned < actual < 1.21 * planned
+        assert last is None
+        (delivery,) = endpoint.deliveries()
+        assert (delivery.status, delivery.reason) == ("failed", "tries_exhausted")
+        assert run_due() == 0
+
+    @pytest.mark.parametrize("status", [429, 502, 504])
+    def test_is_tried_when_the_receiver_says(self, sink: Sink, status):
+        sink.statuses, sink.headers = [status], {"Retry-After": "4000"}
+        sell(told(sink.url, events=["payment.created"]).shop)
+
+        run_due()
+
+        assert timedelta(seconds=3990) < (wait() or timedelta()) < timedelta(seconds=4001)
+
+    def test_waits_a_day_at_most(self, sink: Sink):
+        sink.statuses, sink.headers = [429], {"Retry-After": "99999999"}
+        sell(told(sink.url, events=["payment.created"]).shop)
+
+        run_due()
+
+        assert timedelta(hours=23.9) < (wait() or timedelta()) <= timedelta(hours=24)
+
+    def test_is_not_hurried_by_a_short_retry_after(self, sink: Sink):
+        sink.statuses, sink.headers = [503], {"Retry-After": "4000"}
+        sell(told(sink.url, events=["payment.created"]).shop)
+
+        run_due()
+
+        assert (wait() or timedelta()) < timedelta(seconds=7)
+
+
+class TestAnEndpointThatIsGone:
+    def test_is_disabled_by_410_and_its_merchant_is_told(self, sink: Sink):
+        sink.statuses = [410]
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+
+        run_due()
+
+        row = endpoint.row
+        assert (row.status, row.disabled_by) == ("disabled", "gone")
+        assert endpoint.deliveries()[0].status == "failed"
+        assert events("webhook_endpoint.disabled") == 1
+
+    def test_is_sent_nothing_more(self, sink: Sink):
+        sink.statuses = [410, 200]
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+        run_due()
+        sell(endpoint.shop)
+        number()
+
+        drain()
+
+        assert len(sink.came) == 1
+
+    def test_is_disabled_when_it_took_nothing_for_too_long(self, sink: Sink):
+        sink.statuses = [500]
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+        run_due()
+        rows("UPDATE webhooks_endpoint SET failing_since = now() - interval '73 hours'")
+        hurry()
+
+        run_due()
+
+        row = endpoint.row
+        assert (row.status, row.disabled_by) == ("disabled", "failing")
+        assert "2 failures in a row" in row.disabled_detail
+        assert "status 500" in row.disabled_detail
+        assert events("webhook_endpoint.disabled") == 1
+
+    def test_has_what_waited_canceled(self, sink: Sink):
+        sink.statuses = [410]
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop, 2)
+        first, _ = rows("SELECT id FROM outbox_message WHERE kind = 'deliver' ORDER BY id")
+        rows(
+            "UPDATE outbox_message SET available_at = now() + interval '1 hour' WHERE id = %s",
+            first,
+        )
+
+        run_due()
+        hurry()
+        run_due()
+
+        assert len(sink.came) == 1
+        assert {(one.status, one.reason) for one in endpoint.deliveries()} == {
+            ("failed", "endpoint_gone"),
+            ("canceled", "endpoint_disabled"),
+        }
+
+    def test_is_left_alone_but_for_one_of_a_batch(self, sink: Sink):
+        sink.statuses = [500]
+        endpoint = told(sink.url, events=["payment.created"])
+        rows("UPDATE webhooks_endpoint SET failures = 50, failing_since = now()")
+        sell(endpoint.shop, 5)
+
+        run_due()
+
+        assert len(sink.came) == 1
+        assert Delivery.objects.filter(status="pending").count() == 5
+
+
+def attempts() -> list[DeliveryAttempt]:
+    return list(DeliveryAttempt.objects.order_by("id"))
+
+
+def wait() -> timedelta | None:
+    """Return how long the one delivery waits now."""
+    found = rows(
+        "SELECT available_at - now() FROM outbox_message WHERE state = 0 AND kind = 'deliver'"
+    )
+    return found[0][0] if found else None
+
+
+def events(name: str) -> int:
+    return int(rows("SELECT count(*) FROM payments_event WHERE type = %s", [name])[0][0])

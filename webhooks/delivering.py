@@ -1,0 +1,259 @@
+"""What a worker does for a delivery: local, foreign, local. To its receiver it is at least once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import uniform
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from core.db import needs_transaction, rows_of_values, transaction_time
+from core.ids import uuid7
+from core.logging import get_logger
+from core.metrics import WEBHOOK_SECONDS, WEBHOOKS
+from outbox.handling import Again, Call, Completion, Done, Plan, Started
+from payments.events import public_id
+from webhooks import fanout, health, keeping, schedule
+from webhooks.fanout import DELIVER
+from webhooks.models import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    DisabledBy,
+    Endpoint,
+    Result,
+)
+from webhooks.posting import GONE, TOTAL_SECONDS, Heard, Post, Sender
+
+log = get_logger(__name__)
+
+# An endpoint that has failed so often in a row is asked with one of a batch, and the others wait.
+BREAKER_FAILURES = 50
+BREAKER_WAIT_SECONDS = 60.0
+DISABLED, GONE_REASON = "endpoint_disabled", "endpoint_gone"
+EXHAUSTED, GIVEN_UP = "tries_exhausted", "given_up"
+
+ANSWER = """
+    UPDATE webhooks_deliveryattempt a
+    SET answered_at = now(), result = v.result, status_code = v.status_code,
+        milliseconds = v.milliseconds, detail = v.detail, excerpt = v.excerpt
+    FROM (VALUES %s) AS v(id, result, status_code, milliseconds, detail, excerpt)
+    WHERE a.id = v.id AND a.answered_at IS NULL
+    RETURNING a.id
+"""
+_ANSWER_TYPES = "(%s::uuid, %s, %s::smallint, %s::int, %s, %s)"
+_FIELDS = ("status", "reason", "tries", "next_attempt_at", "hidden_until", "finished_at")
+
+
+@dataclass(slots=True)
+class Round:
+    """The deliveries of a group with their endpoints, all locked."""
+
+    now: datetime
+    deliveries: dict[UUID, Delivery]
+    endpoints: dict[UUID, Endpoint]
+    _read: dict[UUID, tuple[Any, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._read = {one.id: _health(one) for one in self.endpoints.values()}
+
+    def endpoint_of(self, delivery: Delivery) -> Endpoint:
+        """Return where a delivery goes."""
+        return self.endpoints[delivery.endpoint_id]
+
+    def write(self) -> None:
+        """Write down what changed."""
+        Delivery.objects.bulk_update(self.deliveries.values(), _FIELDS)
+        # Not those that are well, and were: it would be the same row for every batch.
+        changed = [one for one in self.endpoints.values() if _health(one) != self._read[one.id]]
+        Endpoint.objects.bulk_update(changed, health.HEALTH)
+
+
+def _health(endpoint: Endpoint) -> tuple[Any, ...]:
+    return tuple(getattr(endpoint, name) for name in health.HEALTH)
+
+
+class DeliveryHandler:
+    """Sends deliveries to their endpoints."""
+
+    kinds = frozenset({DELIVER})
+
+    def __init__(self, sender: Sender | None = None) -> None:
+        self._sender = sender or Sender()
+
+    def load(self, subjects: Sequence[UUID]) -> Round:
+        """Lock the endpoints of these deliveries, then the deliveries."""
+        found = Delivery.objects.filter(id__in=subjects)
+        endpoints = Endpoint.objects.filter(id__in=found.values("endpoint_id")).order_by("id")
+        locked = {one.id: one for one in endpoints.select_for_update(no_key=True)}
+        mine = found.select_related("body").order_by("id")
+        return Round(
+            transaction_time(),
+            {one.id: one for one in mine.select_for_update(no_key=True, of=("self",))},
+            locked,
+        )
+
+    def describe(self, case: Round, subject_id: UUID) -> dict[str, str]:
+        """Return the ids that log lines about this delivery carry."""
+        ids = {"delivery_id": str(subject_id)}
+        delivery = case.deliveries.get(subject_id)
+        if delivery is not None:
+            ids |= {
+                "endpoint_id": str(delivery.endpoint_id),
+                "merchant_id": str(delivery.body.merchant_id),
+                "event_id": str(delivery.body_id),
+            }
+        return ids
+
+    def prepare(self, case: Round, messages: Sequence[Started]) -> Mapping[UUID, Plan]:
+        """Write down what we are about to send, and return it."""
+        secrets = keeping.valid(case.endpoints)
+        asked: set[UUID] = set()
+        plans: dict[UUID, Plan] = {}
+        attempts: list[DeliveryAttempt] = []
+        for message in messages:
+            plan = _without_call(case, message, asked)
+            if plan is None:
+                delivery = case.deliveries[message.subject_id]
+                attempts.append(_intended(delivery, message))
+                asked.add(delivery.endpoint_id)
+                plan = Call(_post(case, delivery, attempts[-1], secrets[delivery.endpoint_id]))
+            plans[message.id] = plan
+        DeliveryAttempt.objects.bulk_create(attempts)
+        case.write()
+        return plans
+
+    def call(self, request: Post, lease: float) -> Heard:
+        """Send it."""
+        margin = settings.SETTLE_MARGIN.total_seconds()
+        return self._sender.send(request, min(TOTAL_SECONDS, lease - margin - monotonic()))
+
+    def settle(
+        self, case: Round, answers: Sequence[tuple[Started, Any]]
+    ) -> Mapping[UUID, Completion]:
+        """Write down what was heard, and what follows from it."""
+        self.record(case, answers)
+        began = _beginnings([heard for _, heard in answers])
+        ends = {
+            message.id: _settled(case, case.deliveries[message.subject_id], heard, began)
+            for message, heard in answers
+        }
+        case.write()
+        return ends
+
+    def record(self, case: Round, answers: Sequence[tuple[Started, Any]]) -> None:
+        """Store what was heard on its attempt."""
+        values = [
+            (heard.attempt_id, heard.result.value, heard.status_code,
+             round(heard.seconds * 1000), heard.detail, heard.excerpt)
+            for _, heard in answers
+        ]  # fmt: skip
+        rows_of_values(ANSWER, _ANSWER_TYPES, values)
+        for _, heard in answers:
+            WEBHOOKS.labels(heard.result.value).inc()
+            WEBHOOK_SECONDS.observe(heard.seconds)
+
+    def refold(self, case: Round, messages: Sequence[Started]) -> None:
+        """Take note of a success that somebody else will not hear of."""
+        taken = DeliveryAttempt.objects.filter(
+            delivery__in=case.deliveries, result=Result.SUCCEEDED
+        ).values_list("delivery_id", flat=True)
+        for delivery_id in taken:
+            if case.deliveries[delivery_id].status == DeliveryStatus.PENDING:
+                _finish(case.deliveries[delivery_id], DeliveryStatus.SUCCEEDED, case.now)
+        case.write()
+
+    def bury(self, case: Round, messages: Sequence[Started], reason: str) -> None:
+        """Give up the deliveries of dead messages; they can be sent again."""
+        for message in messages:
+            delivery = case.deliveries.get(message.subject_id)
+            if delivery is not None and delivery.status == DeliveryStatus.PENDING:
+                _finish(delivery, DeliveryStatus.FAILED, case.now, GIVEN_UP)
+        case.write()
+
+
+def _without_call(case: Round, message: Started, asked: set[UUID]) -> Plan | None:
+    delivery = case.deliveries.get(message.subject_id)
+    if delivery is None:
+        log.error("message.without_subject", message_id=str(message.id))
+        return Done("without_subject")
+    if delivery.status != DeliveryStatus.PENDING:
+        return Done("settled_before")
+    endpoint = case.endpoint_of(delivery)
+    if not endpoint.is_open:
+        _finish(delivery, DeliveryStatus.CANCELED, case.now, DISABLED)
+        return Done("canceled")
+    if message.lane != fanout.lane(endpoint):
+        # What waited while others were let down would hold a slot as they did.
+        return Again(timedelta(0), "moved", spends=False, lane=fanout.lane(endpoint))
+    if endpoint.failures >= BREAKER_FAILURES and endpoint.id in asked:
+        wait = timedelta(seconds=BREAKER_WAIT_SECONDS * uniform(0.5, 1.5))  # noqa: S311
+        delivery.next_attempt_at = case.now + wait
+        return Again(wait, "held_back", spends=False)
+    return None
+
+
+def _intended(delivery: Delivery, message: Started) -> DeliveryAttempt:
+    delivery.tries += 1
+    delivery.next_attempt_at = delivery.hidden_until = None
+    return DeliveryAttempt(
+        id=uuid7(), delivery=delivery, message_id=message.id, epoch=message.epoch
+    )
+
+
+def _post(
+    case: Round, delivery: Delivery, attempt: DeliveryAttempt, secrets: Sequence[bytes]
+) -> Post:
+    endpoint = case.endpoint_of(delivery)
+    return Post(
+        attempt_id=attempt.id,
+        url=endpoint.url,
+        mode=endpoint.mode,
+        message_id=public_id(delivery.body_id),
+        body=delivery.body.content.encode(),
+        secrets=secrets,
+    )
+
+
+def _beginnings(heard: Sequence[Heard]) -> dict[UUID, datetime]:
+    ids = [one.attempt_id for one in heard]
+    found = DeliveryAttempt.objects.filter(id__in=ids)
+    return dict(found.values_list("id", "intended_at"))
+
+
+@needs_transaction
+def _settled(
+    case: Round, delivery: Delivery, heard: Heard, began: Mapping[UUID, datetime]
+) -> Completion:
+    endpoint = case.endpoint_of(delivery)
+    was_answered = heard.status_code is not None
+    health.timed(endpoint, heard.seconds, was_answered=was_answered)
+    if heard.result is Result.SUCCEEDED:
+        health.succeeded(endpoint)
+        _finish(delivery, DeliveryStatus.SUCCEEDED, case.now)
+        return Done("succeeded")
+    at = began[heard.attempt_id]
+    if not was_answered:
+        delivery.hidden_until = at + timedelta(seconds=TOTAL_SECONDS)
+    health.failed(endpoint, at, case.now, heard.detail)
+    if heard.status_code == GONE:
+        if endpoint.is_open:
+            health.disable(endpoint, DisabledBy.GONE, case.now, "it answered 410")
+        _finish(delivery, DeliveryStatus.FAILED, case.now, GONE_REASON)
+        return Done("failed")
+    wait = schedule.wait_after(delivery.tries, heard)
+    if wait is None:
+        _finish(delivery, DeliveryStatus.FAILED, case.now, EXHAUSTED)
+        return Done("failed")
+    delivery.next_attempt_at = case.now + wait
+    return Again(
+        wait, heard.result.value, spends=False, lane=fanout.lane(endpoint), error=heard.detail
+    )
+
+
+def _finish(delivery: Delivery, status: DeliveryStatus, now: datetime, reason: str = "") -> None:
+    delivery.status, delivery.reason, delivery.finished_at = status, reason, now
+    delivery.next_attempt_at = None
