@@ -165,7 +165,8 @@ def test_webhooks_in_any_order_end_alike(settings, order):
     assert standing(payment) == ("SUCCESS", "")
     steps = StatusChange.objects.filter(payment=payment, refund=None).order_by("version")
     assert [step.after for step in steps][:2] == ["PROCESSING", "REQUIRES_ACTION"]
-    assert len(events(payment)) == len(set(events(payment)))
+    told_of = Event.objects.filter(aggregate_id=payment.id).values_list("type", "version")
+    assert len(told_of) == len(set(told_of))
 
 
 def test_a_success_before_the_wish_stays_a_success(settings):
