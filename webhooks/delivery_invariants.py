@@ -54,7 +54,7 @@ INVARIANTS: list[Invariant] = [
         """
         SELECT v.id, v.type FROM payments_event v
         LEFT JOIN webhooks_endpoint e ON e.id = v.aggregateid
-        WHERE v.aggregatetype NOT IN ('payment', 'refund')
+        WHERE v.aggregatetype NOT IN ('payment', 'refund', 'dispute')
           AND (v.merchant_id, v.mode) IS DISTINCT FROM (e.merchant_id, e.mode)
         """,
     ),

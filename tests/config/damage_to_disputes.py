@@ -98,7 +98,10 @@ OF_DISPUTES = {
             f"UPDATE ledger_transaction SET xid = '1' WHERE id = {booking('dispute.won', WON)}",
             ("ledger-transfers-written-with-headers",),
         ),
-        Damage("DELETE FROM payments_event WHERE type = 'dispute.lost'"),
+        Damage(
+            "DELETE FROM payments_event WHERE type = 'dispute.lost'",
+            ("payments-event-numbers-fit",),
+        ),
     ],
     "webhooks-disputes-are-facts": [
         Damage("UPDATE payments_disputefact SET id = gen_random_uuid() WHERE said = 'won'"),

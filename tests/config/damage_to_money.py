@@ -139,10 +139,15 @@ OF_SURPLUS = {
         Damage(f"UPDATE ledger_transaction SET kind = 'other' WHERE id = {_SURPLUS}")
     ],
 }
+# What has a number, and was sent.
+_NUMBERED = ("payments-event-numbers-fit", "webhooks-bodies-tell-of-events")
 OF_TRANSACTIONS = {
     "payments-accepted-in-one-transaction": [
         Damage(f"UPDATE core_idempotencyrecord SET xid = '1' WHERE resource_id = {PLAIN}"),
-        Damage("UPDATE payments_event SET xid = '1' WHERE type = 'payment.created'"),
+        Damage(
+            "UPDATE payments_event SET xid = '1' WHERE type = 'payment.created'",
+            ("payments-event-numbers-in-order",),
+        ),
         Damage(
             f"UPDATE outbox_message SET xid = '1' WHERE subject_id = {charge(PLAIN)}",
         ),
@@ -171,7 +176,7 @@ OF_TRANSACTIONS = {
         )
     ],
     "payments-changes-are-told": [
-        Damage(f"DELETE FROM payments_event WHERE type = '{kind}'", ("payments-event-numbers-fit",))
+        Damage(f"DELETE FROM payments_event WHERE type = '{kind}'", _NUMBERED)
         for kind in ("payment.created", "payment.succeeded_late", "refund.failed")
     ]
     + [
@@ -180,7 +185,7 @@ OF_TRANSACTIONS = {
             DELETE FROM payments_event
             WHERE type = 'payment.processing' AND aggregateid = {PLAIN}
             """,
-            ("payments-event-numbers-fit",),
+            _NUMBERED,
         )
     ],
     "payments-accepted-under-a-key": [

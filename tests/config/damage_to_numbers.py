@@ -2,19 +2,22 @@
 
 from tests.config.planting import Damage, copy
 
+_BODIES = ("webhooks-bodies-tell-of-events",)
 _LAST = "(SELECT event_id FROM payments_eventnumber ORDER BY number DESC LIMIT 1)"
 OF_NUMBERS = {
     "payments-event-numbers-have-no-gap": [
-        Damage("UPDATE payments_eventnumber SET number = number + 1"),
-        Damage("UPDATE payments_eventnumber SET number = number + 1 WHERE number > 3"),
-        Damage("UPDATE payments_eventnumber SET number = number - 1 WHERE number > 3"),
+        Damage("UPDATE payments_eventnumber SET number = number + 1", _BODIES),
+        Damage("UPDATE payments_eventnumber SET number = number + 1 WHERE number > 3", _BODIES),
+        Damage("UPDATE payments_eventnumber SET number = number - 1 WHERE number > 3", _BODIES),
     ],
     "payments-event-numbers-in-order": [
-        Damage("UPDATE payments_eventnumber SET number = 5 - number WHERE number IN (1, 4)"),
+        Damage(
+            "UPDATE payments_eventnumber SET number = 5 - number WHERE number IN (1, 4)", _BODIES
+        ),
         Damage("UPDATE payments_eventnumber SET epoch = epoch + 1 WHERE number = 2"),
     ],
     "payments-event-numbers-fit": [
-        Damage("UPDATE payments_eventnumber SET mode = 'live'"),
+        Damage("UPDATE payments_eventnumber SET mode = 'live'", _BODIES),
         Damage(
             """
             INSERT INTO payments_eventnumber (event_id, merchant_id, mode, number, epoch)

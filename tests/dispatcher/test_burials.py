@@ -43,7 +43,7 @@ def standing(payment: Payment) -> list[int]:
 def test_a_kind_of_another_release_is_left_to_it():
     stranger, known = two_convicted()
     subject = charge_of(stranger).id
-    rows("UPDATE outbox_message SET kind = 'capture' WHERE subject_id = %s", [subject])
+    rows("UPDATE outbox_message SET kind = 'payout' WHERE subject_id = %s", [subject])
 
     bury_convicted()
 
