@@ -44,7 +44,7 @@ def test_a_manual_payment_is_authorized_and_nothing_is_booked_but_what_is_expect
     assert (shown["status"], shown["capture_method"], shown["amount_captured"]) == (
         "AUTHORIZED", "manual", 0)  # fmt: skip
     assert net(payment) == EXPECTED
-    assert events(payment) == ["payment.created", "payment.authorized"]
+    assert events(payment) == ["payment.created", "payment.processing", "payment.authorized"]
     assert charge_of(payment).recheck_at is not None
 
 
