@@ -1,9 +1,10 @@
 from rest_framework.routers import SimpleRouter
 
-from payments.api import BalanceViewSet, PaymentRefundViewSet, PaymentViewSet, RefundViewSet
+from payments.api import BalanceViewSet, PaymentViewSet
 from payments.dispute_api import DisputeViewSet
 from payments.feed import EventViewSet
 from payments.lookups import IdempotencyKeyViewSet
+from payments.refund_api import PaymentRefundViewSet, RefundViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("api/payments", PaymentViewSet, basename="payment")
