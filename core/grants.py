@@ -4,6 +4,7 @@ Each room lists its own in ``<room>/grants.py``. A table nobody lists is closed.
 applies the lists after every migration.
 """
 
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -61,6 +62,12 @@ _OURS = """
      ORDER BY c.oid
 """
 
+_COLUMNS = re.compile(r"\(([^)]+)\)")
+_THERE = """
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+"""
+
 
 class GrantWithoutTable(Exception):
     """A room grants rights on a table that does not exist."""
@@ -109,7 +116,7 @@ def _of_rooms(name: str) -> Iterator[tuple[str, str]]:
 def apply_grants(connection: BaseDatabaseWrapper, *, partial: bool = False) -> bool:
     """Give both roles exactly what is listed; say whether there was anything to do.
 
-    ``partial`` skips tables that are not there yet.
+    ``partial`` skips tables and columns that are not there yet, or not any more.
 
     :raises GrantWithoutTable: if a listed table does not exist
     """
@@ -123,11 +130,27 @@ def apply_grants(connection: BaseDatabaseWrapper, *, partial: bool = False) -> b
         for role in sorted(roles):
             for statement in _taken_back(Identifier(role), ours):
                 cursor.execute(statement)
-        for role, grants in _lists():
-            if role in roles:
-                for statement in _given(Identifier(role), grants, ours, partial=partial):
+        for role, listed in _lists():
+            grants = _as_far_as_there(cursor, listed, ours) if partial else listed
+            for statement in _given(Identifier(role), grants, ours, partial=partial):
+                if role in roles:
                     cursor.execute(statement)
     return True
+
+
+def _as_far_as_there(cursor: Any, listed: dict[str, str], ours: dict[str, bool]) -> dict[str, str]:
+    """Leave out the columns that a table does not have at the migration that was asked for."""
+    grants = dict(listed)
+    for table in listed.keys() & ours.keys():
+        cursor.execute(_THERE, [table])
+        there = {name for (name,) in cursor.fetchall()}
+        grants[table] = _COLUMNS.sub(
+            lambda found, there=there: (
+                f"({', '.join(n for n in found[1].split(', ') if n in there)})"
+            ),
+            listed[table],
+        )
+    return grants
 
 
 def _lists() -> Iterator[tuple[str, dict[str, str]]]:

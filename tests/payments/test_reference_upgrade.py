@@ -8,7 +8,7 @@ from tests.conftest import Database
 from tests.money import Shop, a_shop, owning
 from tests.payments.test_references import insert
 
-BEFORE = "0006_other_accounts"
+BEFORE, AFTER = "0006_other_accounts", "0007_references_name_one_payment"
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_database_without_any_is_upgraded_and_can_go_back(older: Database):
     take(older, shop, "order 7", "order 8", "", "")
     before = indexes()
 
-    forwards, upgraded = manage("migrate", "payments"), indexes()
+    forwards, upgraded = manage("migrate", "payments", AFTER), indexes()
     back, downgraded = manage("migrate", "payments", BEFORE), indexes()
 
     assert [one.returncode for one in (forwards, back)] == [0, 0]
