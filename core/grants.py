@@ -144,13 +144,15 @@ def _as_far_as_there(cursor: Any, listed: dict[str, str], ours: dict[str, bool])
     for table in listed.keys() & ours.keys():
         cursor.execute(_THERE, [table])
         there = {name for (name,) in cursor.fetchall()}
-        grants[table] = _COLUMNS.sub(
-            lambda found, there=there: (
-                f"({', '.join(n for n in found[1].split(', ') if n in there)})"
-            ),
-            listed[table],
-        )
+        grants[table] = _without_columns(listed[table], there)
     return grants
+
+
+def _without_columns(rights: str, there: set[str]) -> str:
+    def kept(found: re.Match[str]) -> str:
+        return f"({', '.join(name for name in found[1].split(', ') if name in there)})"
+
+    return _COLUMNS.sub(kept, rights)
 
 
 def _lists() -> Iterator[tuple[str, dict[str, str]]]:
