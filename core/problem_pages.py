@@ -39,12 +39,13 @@ ADVICE: dict[str, str] = {
     "amount-invalid": "Send 1 to 999999999999 minor units.",
     "currency-unsupported": "Send an ISO 4217 code in capitals whose minor unit has 0, 2 "
     "or 3 decimals.",
+    "capture-exceeds-authorized": "Capture at most `capturable` minor units.",
     "refund-exceeds-captured": "Refund at most what is captured and not yet being refunded.",
     "insufficient-balance": "Ask for at most the available balance.",
     "cardholder-data-not-accepted": "Send a provider's token. `errors` or `detail` says where the "
     "card data was; it was neither stored nor logged. An id of yours that only looks like a card "
     "number needs another form: a UUID, say.",
-    "webhook-url-forbidden": "Use a public https address.",
+    "webhook-url-forbidden": "Use a public https address, on port 443 or 8443.",
     "rate-limited": "Wait as long as `Retry-After` says.",
     "headers-too-large": "Send smaller headers.",
     "internal-error": "Repeat the request with the same `Idempotency-Key`; nothing of the failed "

@@ -151,7 +151,10 @@ REFUSALS = [
         "payments_operation_terms_fixed",
         "UPDATE",
         "the terms of an operation never change",
-        differs("id", "payment_id", "refund_id", "kind", "gateway", "amount", "currency")
+        differs(
+            *("id", "payment_id", "refund_id", "kind", "gateway", "amount", "currency"),
+            "unasked_id",
+        )
         + " OR OLD.first_sent_at IS NOT NULL AND OLD.first_sent_at IS NOT NEW.first_sent_at"
         " OR OLD.returned_at IS NOT NULL AND OLD.returned_at IS NOT NEW.returned_at",
     ),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 from core.schema import PostgresSQL
 
-_TERMS = "id, payment_id, refund_id, kind, gateway, amount, currency"
+_TERMS = "id, payment_id, refund_id, kind, gateway, amount, currency, unasked_id"
 
 
 def _terms_fixed(*once: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import webhooks.urls
 from core import known
 from core.audit import AuditEntry
 from core.auth import ALL_SCOPES
@@ -196,7 +197,8 @@ def test_issuing_and_revoking_are_permissions_of_their_own(permission):
 
 
 def test_a_key_can_be_issued_for_every_scope_that_a_view_asks_for():
-    views: list[Any] = [view for _, view, _ in urls.router.registry]
+    routers = (urls.router, webhooks.urls.router)
+    views: list[Any] = [view for router in routers for _, view, _ in router.registry]
     asked = {scope for view in views for scope in view.scopes.values()}
 
     assert asked

@@ -27,6 +27,8 @@ def move(owner: Connection, table: str, row_id: str, after: str) -> None:
     extra = ""
     if table == "payments_payment":
         extra = f", amount_captured = {'amount' if captured else 0}, amount_refunded = amount"
+        address = "https://pay.test/act" if after == "REQUIRES_ACTION" else ""
+        extra += f", next_action_url = '{address}'"
     with owner.cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} SET status = %s, version = version + 1, failure_code = %s{extra}"
