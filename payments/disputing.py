@@ -25,7 +25,7 @@ from payments.disputes import Dispute, DisputeFact
 from payments.facts import Review
 from payments.models import Operation, Payment
 from payments.reviews import review
-from payments.states import DisputeStatus, OperationState
+from payments.states import DisputeStatus, OperationState, Status
 
 ELSEWHERE = "the provider has told of this dispute for another payment"
 NAMELESS = "the provider has no id for this dispute"
@@ -93,10 +93,11 @@ def may_be_captured(charge: Case, starts: int) -> bool:
 def ask_for_capture(charge: Case, now: datetime) -> None:
     """Have the provider asked at once what became of the charge, also a failed or held one."""
     staging.hasten([one.id for one in charge.family])
+    states = [OperationState.FAILED]
+    if charge.payment.status == Status.AUTHORIZED:
+        states.append(OperationState.SUCCEEDED)  # what is let go already is looked at no more
     settled = Operation.objects.filter(
-        id=charge.operation.id,
-        state__in=[OperationState.FAILED, OperationState.SUCCEEDED],
-        first_sent_at__isnull=False,
+        id=charge.operation.id, state__in=states, first_sent_at__isnull=False
     )
     settled.update(recheck_at=now)
 

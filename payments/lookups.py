@@ -62,13 +62,17 @@ class IdempotencyKeyViewSet(Door):
         return Response({"status": "done", "resource": _resource(found), "response": answer})
 
 
+_SINGULAR = {"deliveries": "delivery"}
+
+
 def _resource(record: IdempotencyRecord) -> dict[str, str] | None:
     """Return what the request made, by its address: ``/api/payments/{id}/`` is a payment."""
     if record.resource_id is None:
         return None
     collection = record.location.strip("/").split("/")[-2]
+    singular = _SINGULAR.get(collection, collection.removesuffix("s"))
     return {
-        "type": collection.removesuffix("s").replace("-", "_"),
+        "type": singular.replace("-", "_"),
         "id": str(record.resource_id),
         "url": record.location,
     }

@@ -70,6 +70,9 @@ def _wait(case: Case, changes: Changes, verdict: Verdict, cause: Cause) -> None:
     operation = case.operation
     if operation.kind == OperationKind.CHARGE:
         _follow_the_payer(case, changes, verdict, cause)
+    is_less = operation.kind == OperationKind.CHARGE and verdict.meaning is not Meaning.UNKNOWN
+    if is_less and any(kin.claims for kin in case.family):
+        return  # the doubt, if there is one, is about the capture or void under way
     if cause.name != NOTICE:
         # A notice says nothing of a call that may just be on its way.
         _note_doubt(operation.refund or case.payment, changes, verdict)

@@ -159,7 +159,10 @@ class DeliveryHandler:
     def refold(self, case: Round, messages: Sequence[Started]) -> None:
         """Take note of a success that somebody else will not hear of."""
         taken = DeliveryAttempt.objects.filter(
-            delivery__in=case.deliveries, result=Result.SUCCEEDED
+            delivery__in=case.deliveries,
+            result=Result.SUCCEEDED,
+            # A success before it was sent again is none of this time.
+            message_id__in=[message.id for message in messages],
         ).values_list("delivery_id", flat=True)
         for delivery_id in taken:
             if case.deliveries[delivery_id].status == DeliveryStatus.PENDING:
@@ -239,11 +242,17 @@ def _settled(
     if not was_answered:
         delivery.hidden_until = at + timedelta(seconds=TOTAL_SECONDS)
     health.failed(endpoint, at, case.now, heard.detail)
+    if delivery.status != DeliveryStatus.PENDING:
+        return Done("settled_before")  # another worker's answer, or an act, ended it meanwhile
     if heard.status_code == GONE:
         if endpoint.is_open:
             health.disable(endpoint, DisabledBy.GONE, case.now, "it answered 410")
         _finish(delivery, DeliveryStatus.FAILED, case.now, GONE_REASON)
         return Done("failed")
+    if not delivery.tries:
+        # It was asked for again while this try was under way: the new schedule begins now.
+        delivery.next_attempt_at = case.now
+        return Again(timedelta(0), "sent_again", spends=False, lane=fanout.lane(endpoint))
     wait = schedule.wait_after(delivery.tries, heard)
     if wait is None:
         _finish(delivery, DeliveryStatus.FAILED, case.now, EXHAUSTED)

@@ -80,7 +80,12 @@ def send_range(endpoint: Endpoint, after: int, until: int) -> int:
     """
     _refuse_if_closed(endpoint)
     known = Delivery.objects.filter(
-        endpoint=endpoint, body__number__gt=after, body__number__lte=until
+        endpoint=endpoint,
+        # The index over numbers begins with these.
+        body__merchant_id=endpoint.merchant_id,
+        body__mode=endpoint.mode,
+        body__number__gt=after,
+        body__number__lte=until,
     )
     again = list(
         known.order_by("id").select_related("body").select_for_update(no_key=True, of=("self",))

@@ -142,7 +142,7 @@ def _before_or_after_action(pending: Outcome, content: dict[str, Any]) -> Outcom
     if text(content, "status") == "requires_action":
         url = text(action, "url", ADDRESS_LENGTH)
         return replace(pending, kind=OutcomeKind.REQUIRES_ACTION, action_url=url)
-    if action is None or action.get("taken_at") is None:
+    if not isinstance(action, dict) or action.get("taken_at") is None:
         return pending
     return replace(pending, code=ACTION_TAKEN, action_url=text(action, "url", ADDRESS_LENGTH))
 

@@ -23,10 +23,13 @@ _OWED = """
     GROUP BY a.currency
 """
 _OWES = """
-    SELECT currency, sum(CASE WHEN kind = 'capture' THEN amount ELSE -amount END)
+    SELECT currency, sum(CASE WHEN kind IN ('capture', 'dispute_won') THEN amount ELSE -amount END)
     FROM sim_effect GROUP BY currency
 """
-_THEIRS = "SELECT replace(kind, 'capture', 'charge'), reference, amount, currency FROM sim_effect"
+_THEIRS = """
+    SELECT replace(kind, 'capture', 'charge'), reference, amount, currency FROM sim_effect
+    WHERE kind IN ('capture', 'refund')
+"""
 _KEYS = (
     "SELECT reference, key, count(DISTINCT body_sha256) FROM sim_call WHERE key <> '' GROUP BY 1, 2"
 )
