@@ -2,6 +2,8 @@
 
 import pytest
 
+from dispatcher import window
+from tests.chaos import watch
 from tests.chaos.verdict import Verdict, shows_fences
 
 
@@ -57,3 +59,7 @@ def test_a_run_without_stale_deliveries_and_fences_shows_nothing():
 def test_only_some_faults_have_to_lead_to_a_fence():
     assert shows_fences({"zombie", "kill"})
     assert not shows_fences({"broker-wipe"})
+
+
+def test_the_watch_knows_how_much_may_wait():
+    assert watch.JOBS_WAITING_PER_SLOT == window.JOBS_WAITING_PER_SLOT

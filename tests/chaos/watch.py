@@ -14,11 +14,12 @@ from psycopg2.extensions import connection as Connection
 
 from config.stack.roles import LIMITS
 from dispatcher.publishing import QUEUE
-from dispatcher.window import JOBS_WAITING_PER_SLOT
 from tests import servers
 from tests.chaos.ground import DISPATCHERS, WORKERS, Ground
 
 EVERY_SECONDS = 0.25
+# What dispatcher.window allows; a test holds the two equal, for that one needs Django.
+JOBS_WAITING_PER_SLOT = 4
 # PostgreSQL ends what is idle in a transaction for longer; it is given a moment to do so.
 TRANSACTION_SECONDS_MAX = float(LIMITS["idle_in_transaction_session_timeout"].rstrip("s")) + 2
 # Only what serves: people and this run's own questions have no such limit.

@@ -36,8 +36,8 @@ MISTAKES = (
         (
             Edit(
                 _KEYS,
-                "from dataclasses import dataclass\n",
-                "from dataclasses import dataclass, replace\n",
+                "from dataclasses import dataclass, field\n",
+                "from dataclasses import dataclass, field, replace\n",
             ),
             Edit(
                 _KEYS,
