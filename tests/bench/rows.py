@@ -164,6 +164,8 @@ class Scripts:
             return "now()"
         if value == self._key:
             return "gen_random_uuid()::text"
+        if value == f"order-{self._key}":
+            return "'order-' || gen_random_uuid()::text"
         if value in names:
             return names[value]
         parts = re.split("(" + "|".join(self._names) + ")", value)
