@@ -1,5 +1,6 @@
 """The dispatcher numbers events within a second, and tells of them in the same transaction."""
 
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from django.db import OperationalError
 
 from core.db import in_transaction, rows
-from dispatcher import numbering
+from dispatcher import numbering, paced
 from dispatcher.numbering import Numberer
 from outbox.models import Message
 from tests.dispatcher.trouble import BUG, LOCK_TIMEOUT, SHUTDOWN, make_trouble
@@ -29,7 +30,7 @@ def waiting():
 def clock(monkeypatch):
     standing = SimpleNamespace(now=100.0)
     standing.monotonic = lambda: standing.now
-    monkeypatch.setattr(numbering, "time", standing)
+    monkeypatch.setattr(paced, "time", standing)
     return standing
 
 
@@ -114,6 +115,27 @@ class TestWhen:
         numberer.run_if_due()
 
         assert (soon, waiting()) == (1, 0)
+
+    def test_too_much_at_once_is_tried_again_with_half_of_it(self, clock):
+        """As when a statement runs out of time: the same batch would fail for ever."""
+        looked_at: list[int] = []
+
+        def can_only_do_two(batch):
+            looked_at.append(len(batch))
+            if len(batch) > 2:
+                raise OperationalError
+
+        numberer, merchant = Numberer([can_only_do_two], most=4), a_merchant()
+        for _ in range(5):
+            write(merchant)
+
+        for _ in range(6):
+            with suppress(OperationalError):
+                numberer.run_if_due()
+            clock.now += numbering.FAILURE_PAUSE_SECONDS
+
+        assert looked_at == [4, 2, 3, 2, 1]
+        assert waiting() == 0
 
 
 @pytest.mark.parametrize("code", [LOCK_TIMEOUT, BUG])

@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from core.db import rows
-from dispatcher import rolling
+from dispatcher import paced, rolling
 from dispatcher.rolling import RollUp
 from outbox.models import Message
 from tests.dispatcher.trouble import BUG, LOCK_TIMEOUT, SHUTDOWN, make_trouble
@@ -39,7 +39,7 @@ class TestWhen:
     def clock(self, monkeypatch):
         standing = SimpleNamespace(now=100.0)
         standing.monotonic = lambda: standing.now
-        monkeypatch.setattr(rolling, "time", standing)
+        monkeypatch.setattr(paced, "time", standing)
         return standing
 
     def test_a_backlog_waits_for_no_second(self, clock):
