@@ -132,8 +132,7 @@ def _aftermath(run: Run) -> None:
     say("after", f"{found.stuck} unsettled; asking everybody")
     verdict.judge(found, run.stack, run.journal, run.storm.ended_at)
     run.watch.stop()
-    fills = bool({"broker-replay", "broker-restore"} & set(run.asked.faults))
-    found.broken += run.watch.objections(run.asked.slots, is_filled_by_others=fills)
+    found.broken += run.watch.objections(run.asked.slots, run.storm.met)
 
 
 def _report(run: Run) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from dispatcher import window
 from tests.chaos import watch
+from tests.chaos.schedule import KINDS
 from tests.chaos.verdict import Verdict, shows_fences
 
 
@@ -63,3 +64,7 @@ def test_only_some_faults_have_to_lead_to_a_fence():
 
 def test_the_watch_knows_how_much_may_wait():
     assert watch.JOBS_WAITING_PER_SLOT == window.JOBS_WAITING_PER_SLOT
+
+
+def test_the_faults_that_excuse_something_are_ones_that_there_are():
+    assert {watch.CRASH} | watch.FILLING <= KINDS.keys()
