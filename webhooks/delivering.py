@@ -232,14 +232,13 @@ def _settled(
     case: Round, delivery: Delivery, heard: Heard, began: Mapping[UUID, datetime]
 ) -> Completion:
     endpoint = case.endpoint_of(delivery)
-    was_answered = heard.status_code is not None
-    health.timed(endpoint, heard.seconds, was_answered=was_answered)
+    health.timed(endpoint, heard.seconds)
     if heard.result is Result.SUCCEEDED:
         health.succeeded(endpoint)
         _finish(delivery, DeliveryStatus.SUCCEEDED, case.now)
         return Done("succeeded")
     at = began[heard.attempt_id]
-    if not was_answered:
+    if heard.status_code is None:
         delivery.hidden_until = at + timedelta(seconds=TOTAL_SECONDS)
     health.failed(endpoint, at, case.now, heard.detail)
     if delivery.status != DeliveryStatus.PENDING:

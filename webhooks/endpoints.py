@@ -1,6 +1,7 @@
 """What merchants do with their endpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -8,17 +9,22 @@ from django.db.models.functions import Now
 
 from core.auth import Principal
 from core.db import needs_transaction, outside_transaction, transaction_time
-from core.errors import Problem
+from core.errors import Problem, unavailable
 from core.models import Merchant
 from webhooks import health, keeping, targets
 from webhooks.models import DisabledBy, Endpoint, EndpointStatus
 from webhooks.receivers import ENDPOINTS_MAX
-from webhooks.resolving import CannotResolve, Resolver
+from webhooks.resolving import CannotResolve, NotNow, Resolver
 from webhooks.targets import Forbidden
 
-# What a merchant waits for at most while a name is looked up.
-RESOLVE_SECONDS = 3.0
+# What a merchant waits for at most while a name is looked up, and until it is its turn. A process
+# has few threads, and looks up one name at a time: slow name servers of others hold no payment up.
+RESOLVE_SECONDS = 1.0
+TURN_SECONDS = 0.25
 NOT_PUBLIC = "Its host is not a public one."
+NOT_NOW = "The address of the URL's host cannot be looked up now; try again."
+
+_turn = BoundedSemaphore(1)
 
 
 @outside_transaction
@@ -27,16 +33,32 @@ def objection(url: str, mode: str, resolve: Resolver) -> Problem | None:
 
     A name without an address is refused in the same words as one with a forbidden one: what names
     there are inside of our network is not told.
+
+    :raises Problem: ``overloaded`` if its name cannot be looked up now, which says nothing about it
     """
     try:
         target = targets.read(url, mode)
         if not target.is_trusted:
-            targets.addresses(target, resolve, RESOLVE_SECONDS)
+            targets.addresses(target, _in_turn(resolve), RESOLVE_SECONDS)
     except Forbidden as forbidden:
         return _forbidden(str(forbidden))
+    except NotNow:
+        raise unavailable(NOT_NOW) from None
     except CannotResolve:
         return _forbidden(NOT_PUBLIC)
     return None
+
+
+def _in_turn(resolve: Resolver) -> Resolver:
+    def ask(host: str, seconds: float) -> Sequence[str]:
+        if not _turn.acquire(timeout=TURN_SECONDS):
+            raise NotNow(host)
+        try:
+            return resolve(host, seconds)
+        finally:
+            _turn.release()
+
+    return ask
 
 
 def _forbidden(detail: str) -> Problem:

@@ -25,9 +25,12 @@ HEALTH = (
 )
 
 
-def timed(endpoint: Endpoint, seconds: float, *, was_answered: bool) -> None:
-    """Note how long an endpoint let us wait; the caller writes it down."""
-    endpoint.is_slow = not was_answered or seconds > SLOW_SECONDS
+def timed(endpoint: Endpoint, seconds: float) -> None:
+    """Note how long an endpoint let us wait; the caller writes it down.
+
+    One that refuses at once costs others nothing.
+    """
+    endpoint.is_slow = seconds > SLOW_SECONDS
 
 
 def succeeded(endpoint: Endpoint) -> None:

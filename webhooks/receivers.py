@@ -57,7 +57,7 @@ class Endpoint(models.Model):
     disabled_at = models.DateTimeField(null=True)
     failures = models.IntegerField(default=0)
     failing_since = models.DateTimeField(null=True)
-    is_slow = models.BooleanField(default=False)  # its last try had no answer soon
+    is_slow = models.BooleanField(default=False)  # its last try took long
     version = models.IntegerField(default=1)  # counts changes of status
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

@@ -20,7 +20,11 @@ _lock = RLock()
 
 
 class CannotResolve(Exception):
-    """There is no address for this name, or nobody said so in time."""
+    """There is no address for this name."""
+
+
+class NotNow(CannotResolve):
+    """Nobody says now whether there is one: no name server answers, or not in time."""
 
 
 @lru_cache(maxsize=1)
@@ -31,6 +35,10 @@ def _pool(_process: int) -> ThreadPoolExecutor:
 def _ask(host: str) -> list[str]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            raise NotNow(host) from None
+        return []
     except (OSError, UnicodeError):
         return []
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
@@ -39,18 +47,20 @@ def _ask(host: str) -> list[str]:
 def resolve(host: str, seconds: float) -> Sequence[str]:
     """Return all addresses of a name, by the system's resolver.
 
-    :raises CannotResolve: if it does not answer in time
+    :raises NotNow: if it does not answer, or not in time
     """
     key = (os.getpid(), host)
     with _lock:
         question = _asked.get(key)
         if question is None or question.done():
+            if len(_asked) >= THREADS:
+                raise NotNow(host)  # every thread waits for a server that hangs
             question = _asked[key] = _pool(key[0]).submit(_ask, host)
             question.add_done_callback(lambda done: _forget(key, done))
     try:
         return question.result(timeout=seconds)
     except NotInTime:
-        raise CannotResolve(host) from None
+        raise NotNow(host) from None
 
 
 def _forget(key: tuple[int, str], done: "Future[list[str]]") -> None:

@@ -95,6 +95,8 @@ def connect(
 ) -> socket.socket:
     """Connect to the first of these addresses that answers; with TLS, as ``host``.
 
+    None may use up the time of those after it.
+
     :raises OSError: if none does in time, or its certificate is not that of the host
     """
     give_up = min(until, time.monotonic() + CONNECT_SECONDS)
@@ -111,11 +113,11 @@ def connect(
 
 def _first(addresses: Sequence[str], port: int, give_up: float) -> socket.socket:
     trouble: OSError = TimeoutError()
-    for address in addresses:
+    for place, address in enumerate(addresses):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         line = socket.socket(family, socket.SOCK_STREAM)
         try:
-            line.settimeout(remaining(give_up))
+            line.settimeout(remaining(give_up) / (len(addresses) - place))
             line.connect((address, port))
             _check_peer(line, address)
         except OSError as error:

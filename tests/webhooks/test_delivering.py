@@ -1,6 +1,7 @@
 """Events reach endpoints: the same bytes on every try, signed, at least once."""
 
 import json
+import socket
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from core.db import rows
 from tests.money import a_shop, drain, hurry, run_due
 from tests.webhooks.endpoint_shop import number, numbers, sell, told
 from tests.webhooks.sinks import Sink, a_sink
+from webhooks import fanout
 from webhooks.models import Delivery, DeliveryAttempt
 from webhooks.schedule import WAITS
 
@@ -152,6 +154,29 @@ class TestWhatIsNotTaken:
         assert (wait() or timedelta()) < timedelta(seconds=7)
 
 
+class TestALane:
+    def test_is_the_slow_one_after_a_try_that_took_long(self, sink: Sink, monkeypatch):
+        monkeypatch.setattr("webhooks.health.SLOW_SECONDS", 0.0)
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+        run_due()
+        sell(endpoint.shop)
+        number()
+
+        assert lanes() == [f"deliver_slowly:{fanout.lane(endpoint.row).partition(':')[2]}"]
+
+    def test_is_the_usual_one_after_a_refusal_at_once(self, settings):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            host = "{}:{}".format(*server.getsockname())
+        settings.WEBHOOK_TEST_HOSTS = frozenset({host})
+        endpoint = told(f"http://{host}/", events=["payment.created"])
+        sell(endpoint.shop)
+        run_due()
+
+        assert [one.result for one in attempts()] == ["no_answer"]
+        assert [name.partition(":")[0] for name in lanes()] == ["deliver"]
+
+
 class TestAnEndpointThatIsGone:
     def test_is_disabled_by_410_and_its_merchant_is_told(self, sink: Sink):
         sink.statuses = [410]
@@ -227,6 +252,12 @@ class TestAnEndpointThatIsGone:
 
 def attempts() -> list[DeliveryAttempt]:
     return list(DeliveryAttempt.objects.order_by("id"))
+
+
+def lanes() -> list[str]:
+    """Return the lanes of what is to be delivered."""
+    sql = "SELECT lane FROM outbox_message WHERE state = 0 AND lane LIKE 'deliver%%'"
+    return [lane for (lane,) in rows(sql)]
 
 
 def wait() -> timedelta | None:

@@ -20,6 +20,7 @@ from tests.webhooks.endpoint_shop import (
 from tests.webhooks.sinks import Sink, a_sink
 from webhooks.models import Endpoint, EndpointSecret
 from webhooks.receivers import ENDPOINTS_MAX
+from webhooks.resolving import NotNow
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -82,6 +83,22 @@ class TestANewEndpoint:
         assert problem(first) == problem(second) == (422, "webhook-url-forbidden")
         assert second["Idempotency-Replayed"] == "true"
         assert Endpoint.objects.count() == 0
+
+    def test_whose_name_nobody_looks_up_now_can_be_asked_for_again_by_the_same_key(
+        self, monkeypatch
+    ):
+        def hangs(host, seconds):
+            raise NotNow(host)
+
+        shop, key, url = a_shop(), str(uuid4()), "https://shop.example.com/"
+        monkeypatch.setattr("webhooks.api.resolve", hangs)
+        first = make(shop, url, key=key)
+        monkeypatch.setattr("webhooks.api.resolve", lambda *_: ["93.184.216.34"])
+        second = make(shop, url, key=key)
+
+        assert problem(first) == (503, "overloaded")
+        assert first["Retry-After"] == "1"
+        assert second.status_code == 201
 
     @pytest.mark.parametrize(
         ("body", "status"),

@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from uuid import uuid4
 
 import pytest
@@ -13,6 +13,7 @@ from tests.webhooks.certificates import made_for
 from tests.webhooks.sinks import Sink, a_sink
 from webhooks import resolving, wire
 from webhooks.posting import ANSWER_BYTES_MAX, EXCERPT_BYTES, Post, Sender
+from webhooks.resolving import NotNow, resolve
 from webhooks.trail import Result
 
 A_SECRET = b"s" * 32
@@ -160,6 +161,49 @@ class TestAnAnswer:
         assert heard.result is Result.NO_ANSWER
         assert took < 2.0
 
+    def test_is_had_from_the_second_address_if_the_first_is_dead(self):
+        with a_full_listener("127.0.0.1") as port, socket.create_server(("127.0.0.2", port)):
+            began = time.monotonic()
+            with wire.connect(["127.0.0.1", "127.0.0.2"], port, "x", None, began + 2.0) as line:
+                assert line.getpeername()[0] == "127.0.0.2"
+
+
+class TestANameServer:
+    @pytest.fixture(autouse=True)
+    def _hanging(self, monkeypatch):
+        released = threading.Event()
+        monkeypatch.setattr(resolving, "_ask", lambda host: released.wait(10) and [host])
+        yield
+        released.set()
+
+    def test_that_hangs_is_not_asked_by_more_threads_than_there_are(self, monkeypatch):
+        monkeypatch.setattr(resolving, "THREADS", 1)
+        for host in ("first.example.com", "second.example.com"):
+            with pytest.raises(NotNow, match=host):
+                resolve(host, 0.1)
+
+        assert [host for _, host in resolving._asked] == ["first.example.com"]
+
+
+def unanswered(code: int):
+    def answer(*_, **__):
+        raise socket.gaierror(code, "told")
+
+    return answer
+
+
+def test_a_name_is_unknown_if_a_server_says_so(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", unanswered(socket.EAI_NONAME))
+
+    assert resolve("a.example.com", 5) == []
+
+
+def test_a_name_is_not_unknown_because_no_server_answers(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", unanswered(socket.EAI_AGAIN))
+
+    with pytest.raises(NotNow):
+        resolve("a.example.com", 5)
+
 
 class TestTheOtherSide:
     def test_must_have_the_certificate_of_the_name(self, tmp_path, settings):
@@ -186,6 +230,23 @@ class TestTheOtherSide:
         assert heard.result is Result.NO_ANSWER
         assert "WrongPeer" in heard.detail
         assert sink.came == []
+
+
+@contextmanager
+def a_full_listener(address: str):
+    """Give the port of a listener to which no connection can be made any more."""
+    with ExitStack() as open_lines:
+        server = open_lines.enter_context(socket.socket())
+        server.bind((address, 0))
+        server.listen(0)
+        while True:
+            line = open_lines.enter_context(socket.socket())
+            line.settimeout(0.2)
+            try:
+                line.connect(server.getsockname())
+            except TimeoutError:
+                break
+        yield server.getsockname()[1]
 
 
 @contextmanager

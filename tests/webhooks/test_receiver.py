@@ -16,7 +16,7 @@ import requests
 from config.stack.ports import free_port
 from tests.money import drain, hurry, run_due
 from tests.servers import ROOT
-from tests.webhooks.endpoint_shop import numbers, sell, told
+from tests.webhooks.endpoint_shop import Told, number, numbers, sell, told
 
 Started = list["subprocess.Popen[bytes]"]
 SAMPLE = ROOT / "docs" / "merchants" / "receiver.py"
@@ -96,9 +96,54 @@ def test_it_is_told_what_it_missed_once_it_is_there(listening, tmp_path):
     assert known(tmp_path) == numbers()
 
 
-def test_it_knows_where_something_is_missing(tmp_path):
+def test_a_merchant_who_was_down_for_an_hour_converges_by_asking(listening, tmp_path):
+    url, started = listening
+    endpoint, sample = told(url), functions()
+    start(url, started, endpoint.secret)
+    sell(endpoint.shop)
+    drain()
+    seen = known(tmp_path)
+    started[0].kill()
+    started[0].wait()
+    for _ in range(3):
+        sell(endpoint.shop)
+        drain()
+        # Two tries of an hour that has no other: after 5 s, and after 5 minutes.
+        hurry()
+        drain()
+    number()
+
+    with closing(sqlite3.connect(tmp_path / "events.sqlite3")) as db:
+        while page := endpoint.shop.get(f"/api/events/?after={max(seen)}&limit=2").json()[
+            "results"
+        ]:
+            for event in page:
+                assert sample["store"](db, event, json.dumps(event))
+            seen += [event["number"] for event in page]
+        assert sample["missing"](db) is None
+
+    assert seen == known(tmp_path) == numbers()
+    start(url, started, endpoint.secret)
+    hurry()
+    drain()
+    assert known(tmp_path) == numbers()
+    assert {one.status for one in endpoint.deliveries()} == {"succeeded"}
+
+
+def feed(endpoint: Told, after: int) -> list[dict[str, Any]]:
+    answer = endpoint.shop.get(f"/api/events/?after={after}&limit=2")
+    return list(answer.json()["results"])
+
+
+def functions() -> dict[str, Any]:
+    """Return what the sample has, without its listener."""
     namespace: dict[str, Any] = {"__name__": "receiver"}
     exec(SAMPLE.read_text(), namespace)
+    return namespace
+
+
+def test_it_knows_where_something_is_missing(tmp_path):
+    namespace = functions()
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute(namespace["SCHEMA"])
         first = namespace["missing"](db)

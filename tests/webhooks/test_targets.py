@@ -1,17 +1,21 @@
 """No URL of a merchant's leads us where we must not go: not at save, and not at any send."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
+from threading import Event
 from uuid import uuid4
 
 import pytest
 
+from core.errors import Problem
 from core.models import Mode
 from tests.webhooks.sinks import a_trap
 from webhooks import targets
 from webhooks.addresses import DENIED, is_public
 from webhooks.endpoints import objection
 from webhooks.posting import Post, Sender
+from webhooks.resolving import NotNow
 from webhooks.targets import Forbidden
 from webhooks.trail import Result
 
@@ -127,6 +131,32 @@ class TestAURL:
         assert inside
         assert nowhere
         assert (inside.detail, inside.errors) == (nowhere.detail, nowhere.errors)
+
+    def test_whose_name_nobody_looks_up_in_time_is_neither_taken_nor_refused(self):
+        def hangs(host, seconds):
+            raise NotNow(host)
+
+        with pytest.raises(Problem) as told:
+            objection("https://slow.example.com/", "live", hangs)
+
+        assert (told.value.slug, told.value.headers) == ("overloaded", {"Retry-After": "1"})
+
+    def test_is_not_looked_up_while_another_one_is_which_takes_too_long(self):
+        begun, released = Event(), Event()
+
+        def hangs(*_):
+            begun.set()
+            released.wait(10)
+            return PUBLIC
+
+        with ThreadPoolExecutor() as other:
+            first = other.submit(objection, "https://slow.example.com/", "live", hangs)
+            assert begun.wait(5)
+            with pytest.raises(Problem, match="cannot be looked up now"):
+                objection("https://example.com/", "live", resolving(PUBLIC))
+            released.set()
+            assert first.result(5) is None
+        assert objection("https://example.com/", "live", resolving(PUBLIC)) is None
 
 
 class TestAnAddress:
