@@ -35,7 +35,7 @@ chaos:  ## kill, freeze, wipe and cut under load, then compare all books (DURATI
 	$(DEV) -m tests.chaos $(ARGS)
 
 kill-matrix:  ## kill every process at every step, and write docs/kill-matrix.md (ARGS="--help", ARGS="--sample 100")
-	$(LOCAL) -m tests.kills $(ARGS)
+	$(DEV) -m tests.kills $(ARGS)
 
 planted:  ## plant mistakes in copies of the code, see each found, and write docs/planted-bugs.md (ARGS="--help")
 	$(DEV) -m tests.planted $(ARGS)
