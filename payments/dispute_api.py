@@ -1,18 +1,20 @@
 """The merchants' door to disputes: they are read here, and decided elsewhere."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from core.auth import principal_of
-from core.pagination import NewestFirst, bad_parameter
-from payments.models import Dispute
+from core.pagination import NewestFirst, bad_parameter, cut, ranged
+from core.viewsets import Door
+from payments.models import Dispute, Payment
 from payments.openapi import ERRORS
 from payments.serializers import DisputeRead
 from payments.states import DisputeStatus
@@ -24,12 +26,29 @@ _STATUS = OpenApiParameter(
 
 
 class DisputePages(NewestFirst):
-    """Pages of disputes, by payment or status; the view narrows the list."""
+    """Pages of disputes: of all, of those that stand alike, or of a payment, which has few."""
 
     filters = frozenset({"payment", "status"})
 
+    def read(
+        self, queryset: Any, chosen: Mapping[str, str], *, below: UUID, limit: int
+    ) -> tuple[list[Any], UUID | None]:
+        """Return a page, in a range of the index over what was chosen.
 
-class DisputeViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Dispute]):
+        :raises Problem: ``validation-error`` for a bad value
+        """
+        standing = {"status": _status(chosen["status"])} if "status" in chosen else {}
+        if "payment" not in chosen:
+            found = ranged(queryset, {**self.scope, **standing}, below)
+        else:
+            payment_id = _payment_id(chosen["payment"])
+            if not Payment.objects.filter(id=payment_id, **self.scope).exists():
+                return [], None
+            found = ranged(queryset, {"payment_id": payment_id}, below).filter(**standing)
+        return cut(list(found[: limit + 1]), limit)
+
+
+class DisputeViewSet(Door, RetrieveModelMixin, GenericViewSet[Dispute]):
     """Read disputes."""
 
     queryset = Dispute.objects.all()
@@ -51,21 +70,10 @@ class DisputeViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Dispute]
     @extend_schema(
         responses={200: DisputeRead(many=True), **ERRORS}, parameters=[_PAYMENT, _STATUS]
     )
-    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
+    def list(self, request: Request) -> Response:
         """Return disputes, the newest first."""
-        return super().list(request, *args, **kwargs)
-
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow a list to what is asked for.
-
-        :raises Problem: ``validation-error`` for a bad value
-        """
-        given = self.request.query_params
-        if self.action == "list" and "payment" in given:
-            queryset = queryset.filter(payment_id=_payment_id(given["payment"]))
-        if self.action == "list" and "status" in given:
-            queryset = queryset.filter(status=_status(given["status"]))
-        return queryset
+        page = self.paginate_queryset(Dispute.objects.all())
+        return self.get_paginated_response(DisputeRead(page, many=True).data)
 
 
 def _payment_id(given: str) -> UUID:

@@ -1,4 +1,7 @@
-"""A million payments of a merchant and its neighbours; one of them has thousands of refunds."""
+"""A million payments of a merchant and its neighbours; one of them has thousands of refunds.
+
+A hundred thousand of them are disputed, the oldest are still open.
+"""
 
 from uuid import UUID
 
@@ -7,6 +10,7 @@ from tests.money import Shop, a_shop, owning
 
 COUNT = 1_000_000
 REFUNDS = 5_000
+DISPUTES = 100_000
 # One payment every ten seconds, so that a page of ten thousand is a little over a day.
 FIRST_MS, STEP_MS = 1_767_225_600_000, 10_000  # 2026-01-01T00:00:00Z
 
@@ -48,12 +52,20 @@ _ATTEMPTS = """
            '', ''
     FROM payments_operation
 """
+_DISPUTES = """
+    INSERT INTO payments_dispute (id, payment_id, merchant_id, mode, gateway, provider_id, amount,
+        currency, reason, status, version, opened_at, decided_at)
+    SELECT id, id, merchant_id, mode, gateway, 'dp_' || id, 1, currency, '',
+           CASE WHEN rare THEN 'OPEN' ELSE 'LOST' END, 2, now(), CASE WHEN NOT rare THEN now() END
+    FROM (SELECT *, id < id_of(400) AS rare FROM payments_payment
+          WHERE id <= id_of(%(disputes)s)) AS disputed
+"""
 _ID_OF = """
     CREATE FUNCTION id_of(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
         SELECT (lpad(to_hex({first} + n * {step}), 12, '0') || '70008000'
                 || lpad(to_hex(n), 12, '0'))::uuid $$
 """
-_TABLES = ("payment", "refund", "operation", "attempt")
+_TABLES = ("payment", "refund", "operation", "attempt", "dispute")
 
 
 def id_of(number: int) -> UUID:
@@ -71,6 +83,7 @@ def fill(database: Database) -> Shop:
         "step": STEP_MS,
         "count": COUNT,
         "refunds": REFUNDS,
+        "disputes": DISPUTES,
     }
     with owning(database) as cursor:
         cursor.execute("SET LOCAL synchronous_commit = off")
@@ -78,7 +91,7 @@ def fill(database: Database) -> Shop:
             # The lives that the triggers ask for are told elsewhere.
             cursor.execute(f"ALTER TABLE payments_{table} DISABLE TRIGGER USER")
         cursor.execute(_ID_OF.format(first=FIRST_MS, step=STEP_MS))
-        for sql in (_PAYMENTS, _REFUNDS):
+        for sql in (_PAYMENTS, _REFUNDS, _DISPUTES):
             cursor.execute(sql, given)
         for sql in (_OPERATIONS, _ATTEMPTS):
             cursor.execute(sql)

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from payments.listing import EXAMINED_MAX
 from tests.conftest import a_database
 from tests.money import PAYMENTS, Shop, a_shop
-from tests.payments.million import COUNT, FIRST_MS, STEP_MS, fill, id_of
+from tests.payments.million import COUNT, DISPUTES, FIRST_MS, STEP_MS, fill, id_of
 
 # What a page costs whose rows follow each other, and one that looks for what is not there.
 BLOCKS_OF_A_PAGE = 400
@@ -242,3 +242,41 @@ def test_the_refunds_of_a_payment_that_has_thousands_are_a_page_of_a_range(shop,
     assert reading.is_of_ranges()
     assert reading.examined <= 300
     assert reading.blocks <= BLOCKS_OF_A_PAGE * 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "count"), [({}, 100), ({"status": "LOST"}, 100), ({"status": "WON"}, 0)]
+)
+@pytest.mark.parametrize("number", [None, DISPUTES // 2], ids=["newest", "by cursor"])
+def test_disputes_are_a_page_of_a_range(shop, chosen, count, number):
+    path = "/api/disputes/"
+    cursor = {} if number is None else {"cursor": below(shop, number, path, **chosen)}
+
+    reading = Reading(shop, path, limit="100", **chosen, **cursor)
+
+    assert len(reading.page["results"]) == count
+    assert reading.is_of_ranges()
+    assert reading.examined <= 200
+    assert reading.blocks <= BLOCKS_OF_A_PAGE
+
+
+def test_what_is_disputed_still_is_found_at_once_although_it_is_old(shop):
+    reading = Reading(shop, "/api/disputes/", limit="100", status="OPEN")
+
+    assert len(reading.page["results"]) == 100
+    assert reading.is_of_ranges()
+    assert reading.examined <= 200
+
+
+@pytest.mark.parametrize("chosen", [{}, {"status": "LOST"}, {"status": "OPEN"}])
+@pytest.mark.parametrize("number", [DISPUTES - 3, 7, DISPUTES + 3], ids=["new", "old", "none"])
+def test_the_disputes_of_a_payment_are_read_by_it_alone(shop, chosen, number):
+    reading = Reading(shop, "/api/disputes/", payment=str(id_of(number)), **chosen)
+
+    shown = [one["status"] for one in reading.page["results"]]
+    standing = {DISPUTES - 3: "LOST", 7: "OPEN"}.get(number)
+    is_wanted = standing is not None and chosen.get("status", standing) == standing
+    assert shown == ([standing] if is_wanted else [])
+    assert reading.is_of_ranges()
+    assert reading.examined <= 2
+    assert reading.blocks <= 20
