@@ -261,7 +261,9 @@ def net(payment: Payment) -> dict[tuple[str, str], int]:
         FROM ledger_transaction x JOIN ledger_transfer t ON t.transaction_id = x.id
         JOIN ledger_account a ON a.id IN (t.debit_account_id, t.credit_account_id)
         WHERE x.source_id = %(payment)s
-           OR x.source_id IN (SELECT id FROM payments_refund WHERE payment_id = %(payment)s)
+           OR x.source_id IN (SELECT id FROM payments_refund WHERE payment_id = %(payment)s
+                              UNION ALL
+                              SELECT id FROM payments_dispute WHERE payment_id = %(payment)s)
         GROUP BY t.layer, a.code
     """
     found = rows(sql, {"payment": payment.id})

@@ -36,6 +36,15 @@ NOT_HELD = "not_authorized"
 
 
 @dataclass
+class Dispute:
+    """What a payer's bank holds against a charge; ``OPEN``, ``WON`` or ``LOST``."""
+
+    id: str
+    amount: int
+    status: str = "OPEN"
+
+
+@dataclass
 class Truth:
     """How one charge stands; ``by`` is whose request took it or let it go."""
 
@@ -47,10 +56,20 @@ class Truth:
     taken: int = 0
     by: str = ""
     refunds: dict[UUID, int] = field(default_factory=dict)
+    disputes: list[Dispute] = field(default_factory=list)
 
     @property
     def refunded(self) -> int:
         return sum(self.refunds.values())
+
+    def disputed(self, *statuses: str) -> int:
+        """Return what disputes that stand like this hold, or took."""
+        return sum(one.amount for one in self.disputes if one.status in statuses)
+
+    @property
+    def left(self) -> int:
+        """Return what can be given back yet."""
+        return self.taken - self.refunded - self.disputed("OPEN", "LOST")
 
 
 class Oracle:
@@ -60,6 +79,7 @@ class Oracle:
         self.charges: dict[UUID, Truth] = {}
         self.kept: dict[str, Outcome] = {}
         self.letters: list[dict[str, Any]] = []
+        self.of_disputes: list[dict[str, Any]] = []  # all there ever were: nobody can ask for them
         self.losses: list[str] = []
         self.capabilities = Capabilities(
             keys=True, key_lifetime=timedelta(days=1), find=True, webhooks=True,
@@ -101,7 +121,7 @@ class Oracle:
     def refund(self, refund: Refund, deadline: Deadline) -> Outcome:
         def carry_out() -> Outcome:
             truth = self.charges[refund.charge_operation_id]
-            if truth.refunded + refund.amount > truth.taken:
+            if refund.amount > truth.left:
                 return declined("refund_exceeds_charge")
             truth.refunds[refund.operation_id] = refund.amount
             return succeeded(f"re_{refund.operation_id.hex}", refund.amount, "INR")
@@ -144,6 +164,22 @@ class Oracle:
     def let_go(self, truth: Truth, *, by: str) -> None:
         truth.status, truth.by = "voided", by
         self._tell("void.succeeded", truth, by, truth.amount)
+
+    def dispute(self, truth: Truth, amount: int) -> None:
+        truth.disputes.append(Dispute(f"dp_{uuid4().hex}", amount))
+        self._tell_of(truth.disputes[-1], truth, "opened")
+
+    def rule_on(self, truth: Truth, dispute: Dispute, *, good: bool) -> None:
+        dispute.status = "WON" if good else "LOST"
+        self._tell_of(dispute, truth, dispute.status.lower())
+
+    def _tell_of(self, dispute: Dispute, truth: Truth, said: str) -> None:
+        letter = {
+            "id": f"evt_{uuid4().hex}", "type": f"dispute.{said}", "provider_id": dispute.id,
+            "reference": str(truth.operation), "amount": dispute.amount, "currency": "INR",
+        }  # fmt: skip
+        self.letters.append(letter)
+        self.of_disputes.append(letter)
 
     def _once(self, key: str, carry_out: Any) -> Outcome:
         loss = self.losses.pop(0) if self.losses else ""

@@ -18,8 +18,10 @@ from payments import rechecking
 from payments.models import Operation, OperationKind, Payment
 from tests.money import Shop, a_shop, deliver, drain, hurry, net, run_due
 from tests.payments.holding import cancel, capture
-from tests.payments.oracle import Oracle, Truth, body_of
+from tests.payments.oracle import Dispute, Oracle, Truth, body_of
 from tests.payments.promises import broken
+from webhooks import operating
+from webhooks.models import ProviderEvent
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 NAME = "mock"  # requests name a gateway that there was at the start
@@ -39,6 +41,7 @@ class WholeLife(RuleBasedStateMachine):
         self.oracle = gateway
         self.oracle.losses.clear()
         self.oracle.letters.clear()
+        self.oracle.of_disputes.clear()
         self.shop: Shop = a_shop()
         self.payments: list[Payment] = []
 
@@ -88,6 +91,21 @@ class WholeLife(RuleBasedStateMachine):
         else:
             self.oracle.take(truth, amount, by="dashboard")
 
+    @precondition(lambda self: self._truths("captured"))
+    @rule(which=WHICH, amount=st.sampled_from([1, 300, 1_000]))
+    def dispute(self, which: int, amount: int) -> None:
+        truths = self._truths("captured")
+        truth = truths[which % len(truths)]
+        if truth.left:
+            self.oracle.dispute(truth, min(amount, truth.left))
+
+    @precondition(lambda self: self._open_disputes())
+    @rule(which=WHICH, good=st.booleans())
+    def rule_on(self, which: int, *, good: bool) -> None:
+        disputes = self._open_disputes()
+        truth, dispute = disputes[which % len(disputes)]
+        self.oracle.rule_on(truth, dispute, good=good)
+
     @precondition(lambda self: self.oracle.letters)
     @rule(which=WHICH, times=st.integers(0, 2))
     def tell(self, which: int, times: int) -> None:
@@ -127,6 +145,11 @@ class WholeLife(RuleBasedStateMachine):
             hurry()
         grow_old()
         drain(rounds=30)
+        # Of disputes nobody can ask, so the provider tells until it is answered.
+        for letter in self.oracle.of_disputes:
+            assert deliver(NAME, body_of(letter)).status_code == 200
+        drain(rounds=30)
+        look_at_what_is_parked()
         for payment in self.payments:
             self._check(payment)
         assert broken(quiescent=True) == []
@@ -138,17 +161,26 @@ class WholeLife(RuleBasedStateMachine):
         if truth is None:
             assert (payment.status, net(payment)) == ("CANCELED", {})
             return
-        expected = "CANCELED" if truth.by not in {"", "dashboard", "expired"} else "EXPIRED"
+        status = "CANCELED" if truth.by not in {"", "dashboard", "expired"} else "EXPIRED"
         if truth.status == "captured":
-            expected = "REFUNDED" if truth.refunded == truth.taken else "SUCCESS"
-        assert payment.status == STANDS.get(truth.status, expected)
+            status = "REFUNDED" if truth.refunded == truth.taken else "SUCCESS"
+        assert payment.status == STANDS.get(truth.status, status)
         assert payment.amount_captured == truth.taken
         books = {code: total for (layer, code), total in net(payment).items() if layer == "posted"}
-        left = truth.taken - truth.refunded
-        assert books == ({"gateway_receivable": left, "merchant_payable": -left} if left else {})
+        left, held = truth.left, truth.disputed("OPEN")
+        expected = {"gateway_receivable": left, "merchant_payable": -left,
+                    "disputes_receivable": held, "dispute_hold": -held}  # fmt: skip
+        assert books == {code: total for code, total in expected.items() if total}
+        assert sorted(payment.disputes.values_list("provider_id", "amount", "status")) == sorted(
+            (one.id, one.amount, one.status) for one in truth.disputes
+        )
 
     def _one(self, which: int) -> Payment:
         return self.payments[which % len(self.payments)]
+
+    def _open_disputes(self) -> list[tuple[Truth, Dispute]]:
+        truths = self._truths("captured")
+        return [(truth, one) for truth in truths for one in truth.disputes if one.status == "OPEN"]
 
     def _truths(self, *statuses: str) -> list[Truth]:
         ours = Operation.objects.filter(payment__in=self.payments).values_list("id", flat=True)
@@ -160,6 +192,14 @@ def grow_old() -> None:
     """Have everything looked at that is looked at when it is old."""
     rows("UPDATE payments_operation SET recheck_at = now() WHERE recheck_at IS NOT NULL")
     rechecking.stage_due()
+
+
+def look_at_what_is_parked() -> None:
+    """Have a person apply what came before we knew enough of it."""
+    for event in ProviderEvent.objects.exclude(parked_at=None):
+        seen = operating.sight(event)
+        operating.apply_again(event.id, seen_as=seen, actor="ops", reason="it is known now")
+        drain(rounds=30)
 
 
 def test_whatever_happens_the_provider_and_we_agree_in_the_end(settings: Any) -> None:
