@@ -55,6 +55,7 @@ class Round:
     now: datetime
     deliveries: dict[UUID, Delivery]
     endpoints: dict[UUID, Endpoint]
+    seen_at: float = field(default_factory=monotonic)
     _read: dict[UUID, tuple[Any, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -218,6 +219,7 @@ def _post(
         message_id=public_id(delivery.body_id),
         body=delivery.body.content.encode(),
         secrets=secrets,
+        zero_at=case.now.timestamp() - case.seen_at,
     )
 
 

@@ -37,7 +37,11 @@ GONE = 410
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What to send: pure data. The secrets are in no text that is made of it."""
+    """What to send: pure data. The secrets are in no text that is made of it.
+
+    ``zero_at`` is the database's time, in seconds, when this host's monotonic clock was zero:
+    receivers take no stamp that is minutes off, and this host's other clock may be.
+    """
 
     attempt_id: UUID
     url: str
@@ -45,6 +49,12 @@ class Post:
     message_id: str
     body: bytes = field(repr=False)
     secrets: Sequence[bytes] = field(repr=False)
+    zero_at: float
+
+    @property
+    def now(self) -> float:
+        """Return the database's time, in seconds since 1970."""
+        return self.zero_at + time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +102,14 @@ class Sender:
         patience = min(RESOLVE_SECONDS, wire.remaining(until))
         addresses = targets.addresses(target, self.resolve, patience)
         # Stamped after what may take long, so that it is the time at which it leaves.
-        request = _request(target, post, int(time.time()))
+        request = _request(target, post, int(post.now))
         tls = (self.tls or _tls(os.getpid())) if target.scheme == "https" else None
         line = wire.connect(addresses, target.port, target.host, tls, until)
         with closing(Wire(line, until, ANSWER_BYTES_MAX)) as connection:
             reached("sender.before_send")
             connection.sendall(request)
             reached("sender.after_send")
-            return _read(connection)
+            return _read(connection, post)
 
 
 def _request(target: Target, post: Post, timestamp: int) -> bytes:
@@ -125,7 +135,7 @@ def _head(path: str, headers: Mapping[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def _read(connection: Wire) -> dict[str, Any]:
+def _read(connection: Wire, post: Post) -> dict[str, Any]:
     answer = HTTPResponse(connection, method="POST")  # type: ignore[arg-type]  # all it asks of one
     with closing(answer):
         answer.begin()
@@ -136,7 +146,7 @@ def _read(connection: Wire) -> dict[str, Any]:
         content = _content(answer)
     patience = None
     if status in _SLOW_DOWN:
-        asked = asked_patience(answer.headers.get("Retry-After", ""), time.time())
+        asked = asked_patience(answer.headers.get("Retry-After", ""), post.now)
         patience = None if asked is None else min(asked, RETRY_AFTER_SECONDS_MAX)
     return {
         "result": Result.SUCCEEDED if status in _SUCCESS else Result.REFUSED,

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from datetime import timedelta
 
 import pytest
@@ -71,6 +72,20 @@ class TestADelivery:
         for came in sink.came:
             came.verified_with(endpoint.secret)
         assert [one.result for one in attempts()] == ["refused", "refused", "succeeded"]
+
+    def test_is_stamped_with_the_databases_time_whatever_the_hosts_clock_says(
+        self, sink: Sink, monkeypatch
+    ):
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+        right = time.time
+
+        monkeypatch.setattr(time, "time", lambda: right() + 3_600)
+        run_due()
+        monkeypatch.undo()
+
+        (came,) = sink.came
+        assert came.verified_with(endpoint.secret)
 
     def test_goes_only_where_it_is_wanted(self, sink: Sink):
         told(sink.url, events=["refund.created"])

@@ -27,7 +27,9 @@ def sink(settings):
 
 
 def a_post(url: str) -> Post:
-    return Post(uuid4(), url, "test", "evt_x", b'{"a":1}', [A_SECRET])
+    return Post(
+        uuid4(), url, "test", "evt_x", b'{"a":1}', [A_SECRET], time.time() - time.monotonic()
+    )
 
 
 @contextmanager
