@@ -82,7 +82,7 @@ def _run(asked: argparse.Namespace, folder: Path) -> int:
     schedule.write(planned, folder / "schedule.json")
     say("chaos", f"seed {asked.seed}: {len(planned)} faults in {asked.duration:g} s; {folder}")
     found = Verdict(asked.seed, may_be_calm=not verdict.shows_fences(set(asked.faults)))
-    with ground(folder) as stack, closing(Journal(folder / "journal.jsonl")) as journal:
+    with ground(folder, asked.seed) as stack, closing(Journal(folder / "journal.jsonl")) as journal:
         simulated.control(stack, "profile", name=asked.profile, seed=asked.seed)
         load = Load(stack, journal, asked.seed, asked.rate)
         storm = Storm(planned, Mischief(stack, folder), journal)
@@ -127,6 +127,7 @@ def _aftermath(run: Run) -> None:
         if letters := verdict.deliver_letters(run.stack):
             found.broken.append(f"{letters} webhooks never arrived")
         left = verdict.settle(run.stack, seconds)
+    run.stack.ear.hear_out(run.stack, seconds)
     found.stuck = len(left)
     found.broken += [f"unsettled: {row}" for row in left[:20]]
     say("after", f"{found.stuck} unsettled; asking everybody")
@@ -144,6 +145,7 @@ def _report(run: Run) -> None:
     longest = run.watch.longest
     show(f"\nthe longest transaction took {longest.seconds:.1f} s ({longest.about})")
     _table("answers (0: none)", sorted(run.load.answers.items()))
+    _table("tries to tell the merchant, who would", sorted(run.stack.ear.moods.items()))
     show("\nlast to settle: seconds after the last fault, by which message, and what was tried")
     for kind, seconds, *how in run.found.slowest:
         show(f"  {kind:<7}{seconds:>6} s  {' | '.join(str(one) for one in how)}")

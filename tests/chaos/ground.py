@@ -15,6 +15,7 @@ import psutil
 from config.stack import processes
 from config.stack.ports import LOOPBACK
 from config.stack.processes import Program
+from tests.chaos.ear import Ear
 from tests.chaos.proxy import Link, Wires
 from tests.crash.mortal import Mortal
 from tests.crash.stack import SHORT_LEASES, Running, Stack
@@ -37,10 +38,14 @@ ENVIRONMENT = {
 
 
 class Ground(Stack):
-    """Web, two dispatchers, three workers and a provider, with a proxy on every wire."""
+    """Web, two dispatchers, three workers, a provider and a merchant's listener.
 
-    def __init__(self, folder: Path, databases: Mortal) -> None:
+    There is a proxy on every wire.
+    """
+
+    def __init__(self, folder: Path, databases: Mortal, seed: int) -> None:
         self.wires = Wires()
+        self.ear = Ear(seed, self.wires)
         self.mortal = databases
         self.kills: Counter[str] = Counter()
         self.restarts = 0
@@ -49,7 +54,7 @@ class Ground(Stack):
         self._resting: dict[str, float] = {}
         self._is_over = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="keeper")
-        super().__init__(folder, databases, **ENVIRONMENT)
+        super().__init__(folder, databases, WEBHOOK_TEST_HOSTS=self.ear.host, **ENVIRONMENT)
         self.client_wire = self._wire("client", "web", self.port)
 
     def _wire(self, one: str, other: str, port: int) -> Link:
@@ -84,6 +89,7 @@ class Ground(Stack):
         """Start everything, and from now on whatever dies."""
         self._do(lambda: self.start("broker"))
         self._do(lambda: self.start(*NAMES))
+        self.ear.enroll(self)
         self._keeper.start()
 
     def _do(self, act: Callable[[], Any]) -> Any:
@@ -154,8 +160,9 @@ class Ground(Stack):
         return self._running[name].process.pid
 
     def finish(self) -> None:
-        """Have everything that still goes wrong on a wire end."""
+        """Have everything that still goes wrong on a wire, or behind it, end."""
         self.wires.calm()
+        self.ear.calm()
 
     def close(self) -> None:
         """End everything."""
@@ -164,18 +171,19 @@ class Ground(Stack):
             self._keeper.join()
         self._do(super().close)
         self.wires.close()
+        self.ear.close()
         self._hands.shutdown()
 
 
 @contextmanager
-def ground(folder: Path) -> Iterator[Ground]:
+def ground(folder: Path, seed: int) -> Iterator[Ground]:
     """Start servers and processes in this folder, and end them all."""
     starter = ThreadPoolExecutor(1)
     databases = Mortal(folder)
     stack: Ground | None = None
     try:
         starter.submit(databases.start).result()
-        stack = Ground(folder, databases)
+        stack = Ground(folder, databases, seed)
         done = stack.manage("seed_demo", "--in-production")
         assert done.returncode == 0, done.stderr
         stack.begin()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.chaos import ear
 from tests.chaos.ground import DISPATCHERS, WORKERS
 
 # In every cycle there is a time in which nothing new breaks, so that retries get somewhere.
@@ -17,7 +18,10 @@ ZOMBIE = "zombie"
 _WITH_POSTGRES = tuple(f"{one}>postgres" for one in ("web", *DISPATCHERS, *WORKERS))
 _WITH_BROKER = tuple(f"{one}>broker" for one in ("web", *DISPATCHERS, *WORKERS))
 _WITH_SIMULATOR = tuple(f"{one}>simulator" for one in WORKERS)
-WIRES = (*_WITH_POSTGRES, *_WITH_BROKER, *_WITH_SIMULATOR, "simulator>web", "client>web")
+WIRES = (
+    *(*_WITH_POSTGRES, *_WITH_BROKER, *_WITH_SIMULATOR),
+    *("simulator>web", "client>web", ear.WIRE),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ SAY_EVERY_SECONDS = 5.0
 # Longer than a webhook waits for its next try, so that all are due.
 ADVANCE_SECONDS = 400
 LETTERS_SECONDS = 60
+HEARD = "merchant-hears-everything"
 SENSORS = {"stale": "pay_stale_deliveries_total", "fenced": "pay_fence_rejections_total"}
 _LETTERS = "SELECT count(*) FROM sim_letter WHERE delivered_at IS NULL AND given_up_at IS NULL"
 _STANDING = """
@@ -46,6 +47,7 @@ _COUNTS_AS = {
     "promises-one-answer-per-key": "duplicates",
     "promises-payments-are-there": "lost",
     "promises-refunds-are-there": "lost",
+    HEARD: "lost",
     "provider-webhooks-are-stored": "lost",
     "provider-moved-what-ended-well": "lost",
     "provider-charges-as-booked": "unbalanced",
@@ -119,6 +121,7 @@ def settle(ground: Ground, seconds: float) -> list[tuple[Any, ...]]:
         if time.monotonic() > next_word:
             next_word += SAY_EVERY_SECONDS
             say("after", f"{standing(ground)}; {len(left)} rows are not at rest")
+        ground.ear.hasten(ground)
         try:
             left = ground.rows(books.UNSETTLED)
         except psycopg2.Error as error:
@@ -158,6 +161,8 @@ def judge(verdict: Verdict, ground: Ground, journal: Journal, ended_at: float) -
     owner_url = ground.databases.url(ground.database, owner=True)
     for violation in checking.check(owner_url, ground.simulator_db, journal.path, at_rest=True):
         verdict.find(violation.name, str(violation), violation.count)
+    for text in ground.ear.objections(ground):
+        verdict.find(HEARD, f"{HEARD}: {text}", 1)
     verdict.payments = ground.value("SELECT count(*) FROM payments_payment")
     verdict.settle_p99_s = float(ground.rows(_P99, ended_at, ended_at)[0][0])
     verdict.slowest = ground.rows(_SLOWEST, ended_at)
