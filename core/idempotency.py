@@ -62,7 +62,7 @@ class Claim:
 
     @property
     def lock_number(self) -> int:
-        """Return the advisory lock of this key; nothing else takes one-argument locks."""
+        """Return the advisory lock of this key: 64 bits, which no other lock has but by chance."""
         return int.from_bytes(_lock_bytes(self.principal, self.key), "big", signed=True)
 
 

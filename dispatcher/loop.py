@@ -27,7 +27,8 @@ DATABASE_PAUSE_SECONDS = 0.5
 # How often a poll looks below the floor, for rows whose transaction took long to commit.
 FULL_POLL_SECONDS = 2.0
 NO_FLOOR = datetime(1970, 1, 1, tzinfo=UTC)
-# More lanes than any installation has; hints come from outside this process.
+# Lanes that are remembered between full polls, each endpoint has one; the rest is found by those.
+# Hints come from outside this process, so that there have to be bounds.
 LANES_MAX = 1000
 
 

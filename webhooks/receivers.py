@@ -1,6 +1,6 @@
 """Where merchants want to be told: their endpoints, and the secrets we sign with.
 
-``webhooks/migrations/0005_*`` adds the triggers: whose an endpoint is never changes, and one that
+``webhooks/migrations/0008_*`` adds the triggers: whose an endpoint is never changes, and one that
 was deleted stays so.
 """
 
