@@ -1,6 +1,6 @@
 """What a worker does for a delivery: local, foreign, local. To its receiver it is at least once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import uniform
@@ -45,7 +45,16 @@ ANSWER = """
     RETURNING a.id
 """
 _ANSWER_TYPES = "(%s::uuid, %s, %s::smallint, %s::int, %s, %s)"
-_FIELDS = ("status", "reason", "tries", "next_attempt_at", "hidden_until", "finished_at")
+WRITE = """
+    UPDATE webhooks_delivery d
+    SET status = v.status, reason = v.reason, tries = v.tries, next_attempt_at = v.next_attempt_at,
+        hidden_until = v.hidden_until, finished_at = v.finished_at
+    FROM (VALUES %s) AS v(id, status, reason, tries, next_attempt_at, hidden_until, finished_at)
+    WHERE d.id = v.id
+    RETURNING d.id
+"""
+_WRITE_TYPES = "(%s::uuid, %s, %s, %s::smallint, %s::timestamptz, %s::timestamptz, %s::timestamptz)"
+PROGRESS = ("status", "reason", "tries", "next_attempt_at", "hidden_until", "finished_at")
 
 
 @dataclass(slots=True)
@@ -59,7 +68,11 @@ class Round:
     _read: dict[UUID, tuple[Any, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._read = {one.id: _health(one) for one in self.endpoints.values()}
+        self._read = {one.id: _values(one) for one in self._all()}
+
+    def _all(self) -> Iterator[Delivery | Endpoint]:
+        yield from self.deliveries.values()
+        yield from self.endpoints.values()
 
     def endpoint_of(self, delivery: Delivery) -> Endpoint:
         """Return where a delivery goes."""
@@ -67,14 +80,17 @@ class Round:
 
     def write(self) -> None:
         """Write down what changed."""
-        Delivery.objects.bulk_update(self.deliveries.values(), _FIELDS)
-        # Not those that are well, and were: it would be the same row for every batch.
-        changed = [one for one in self.endpoints.values() if _health(one) != self._read[one.id]]
-        Endpoint.objects.bulk_update(changed, health.HEALTH)
+        # Not endpoints that are well, and were: it would be the same row for every batch.
+        changed = [one for one in self._all() if _values(one) != self._read[one.id]]
+        deliveries = [(one.id, *_values(one)) for one in changed if isinstance(one, Delivery)]
+        rows_of_values(WRITE, _WRITE_TYPES, deliveries)
+        endpoints = [one for one in changed if isinstance(one, Endpoint)]
+        Endpoint.objects.bulk_update(endpoints, health.HEALTH)
 
 
-def _health(endpoint: Endpoint) -> tuple[Any, ...]:
-    return tuple(getattr(endpoint, name) for name in health.HEALTH)
+def _values(one: Delivery | Endpoint) -> tuple[Any, ...]:
+    names = health.HEALTH if isinstance(one, Endpoint) else PROGRESS
+    return tuple(getattr(one, name) for name in names)
 
 
 class DeliveryHandler:

@@ -7,9 +7,9 @@ from uuid import UUID
 from core.meanings import Rows, means
 from core.portable import time
 from webhooks.applying import _WRITE_APPLIED, _WRITE_PARKED
-from webhooks.delivering import ANSWER
+from webhooks.delivering import ANSWER, PROGRESS, WRITE
 from webhooks.ingress import _STORE
-from webhooks.models import DeliveryAttempt, ProviderEvent
+from webhooks.models import Delivery, DeliveryAttempt, ProviderEvent
 
 
 @means(_STORE)
@@ -57,3 +57,12 @@ def answer(values: Sequence[tuple[Any, ...]]) -> Rows:
         )
         found += [(attempt_id,)] * count
     return found
+
+
+@means(WRITE)
+def write(values: Sequence[tuple[Any, ...]]) -> Rows:
+    """Write how deliveries stand."""
+    for delivery_id, *progress in values:
+        found = Delivery.objects.filter(id=delivery_id)
+        found.update(**dict(zip(PROGRESS, progress, strict=True)))
+    return [(delivery_id,) for delivery_id, *_ in values]
