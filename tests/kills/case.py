@@ -136,6 +136,9 @@ def _live_through(place: Place, case: Case, result: Result, *, whole: bool) -> N
             teller.look_into_reviews()
             teller.ask_again()
             teller.until_settled()
+            # One that woke up may have told more after its fence was counted, and called a person.
+            teller.look_into_reviews()
+            teller.until_settled()
             _read_sensors(place, case, result)
         except Exception:
             if tender.trouble:
