@@ -102,6 +102,14 @@ def _read_unmeasured(request: HttpRequest) -> int:
     raw = request.META["wsgi.input"].read(settings.BODY_LIMIT_BYTES + 1)
     if len(raw) > settings.BODY_LIMIT_BYTES:
         raise _too_large()
+    is_announced = "HTTP_TRANSFER_ENCODING" in request.META or request.META.get("CONTENT_TYPE")
+    if not raw and is_announced:
+        # The server does not tell a sender who died from one who had no more to say, and no body
+        # may mean all: a refund of the rest. JSON that was cut is noticed by itself.
+        raise Problem(
+            "malformed-json",
+            "The body ended before it began; send Content-Length: 0 if there is none, or {}.",
+        )
     request._stream = BytesIO(raw)  # noqa: SLF001 - where Django reads from
     request.META["CONTENT_LENGTH"] = str(len(raw))
     return len(raw)

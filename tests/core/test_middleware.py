@@ -169,6 +169,20 @@ def test_a_body_of_unknown_length_is_read(client, sign):
     assert answer.json() == {"data": {"a": 1}, "raw": '{"a": 1}'}
 
 
+@pytest.mark.parametrize(
+    ("sign", "status"),
+    [
+        ({"HTTP_TRANSFER_ENCODING": "chunked"}, 400),
+        ({"SERVER_PROTOCOL": "HTTP/2.0", "CONTENT_TYPE": JSON}, 400),
+        ({"SERVER_PROTOCOL": "HTTP/2.0", "CONTENT_TYPE": ""}, 200),
+    ],
+)
+def test_a_body_that_was_announced_and_never_came_is_refused(client, sign, status):
+    answer = client.generic("POST", "/api/free/", b"", **{"wsgi.input": BytesIO(), **sign})
+
+    assert answer.status_code == status
+
+
 def test_a_body_shorter_than_it_claims_is_refused(client):
     short = {"CONTENT_LENGTH": "100", "wsgi.input": BytesIO(b"{}")}
 

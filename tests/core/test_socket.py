@@ -83,10 +83,11 @@ def test_a_chunked_body_is_read(port):
     assert (status, body) == (200, {"data": {"a": 1}, "raw": '{"a": 1}'})
 
 
-def test_an_empty_chunked_body_is_empty(port):
+def test_a_chunked_body_of_nothing_is_refused_for_it_may_have_been_cut(port):
     status, _, body = exchange(port, head("/api/free/", IN_CHUNKS) + chunked([]))
 
-    assert (status, body["data"]) == (200, {})
+    assert status == 400
+    assert "Content-Length: 0" in body["detail"]
 
 
 def test_a_chunked_body_above_the_limit_is_refused(port):
@@ -117,6 +118,14 @@ def test_a_body_that_ends_early_is_refused(port):
     raw = head("/api/free/", AS_JSON, "Content-Length: 100") + b"{}"
 
     status, _, body = exchange(port, raw, end=True)
+
+    assert status == 400
+    assert body["type"].endswith("/problems/malformed-json")
+
+
+@pytest.mark.parametrize("sent", [b"", b"1\r\n{\r\n", b"2\r\n{"], ids=["nothing", "half", "less"])
+def test_a_chunked_body_that_ends_early_is_refused(port, sent):
+    status, _, body = exchange(port, head("/api/free/", AS_JSON, IN_CHUNKS) + sent, end=True)
 
     assert status == 400
     assert body["type"].endswith("/problems/malformed-json")
