@@ -79,6 +79,11 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(error(413, "too_large", "the body is too large, or its length unknown"))
             return None
+        if len(raw) < int(self.headers.get("Content-Length", "0")):
+            # Whoever sent it died over it: an order without its end is none.
+            self.close_connection = True
+            self._send(error(400, "incomplete", "the body ended early"))
+            return None
         path = urlsplit(self.path).path
         if found := _ACTION.fullmatch(path):
             return self._acted(found[1], raw)

@@ -1,10 +1,12 @@
 """What the simulator does when nothing goes wrong, and what it refuses."""
 
+import socket
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 
+from config.stack.ports import LOOPBACK
 from tests.simulator.provider import API_KEY
 
 
@@ -27,6 +29,24 @@ def test_a_charge_can_be_authorized_and_captured_in_part(provider):
     assert provider.effects("in part") == [("capture", 300, "INR")]
     again = provider.post(f"/v1/charges/{charge['id']}/capture", {})
     assert (again.status_code, again.json()["error"]["code"]) == (409, "not_authorized")
+
+
+def test_an_order_that_was_cut_off_is_none(provider):
+    charge = provider.charge(reference="cut off", capture=False).json()
+    head = (
+        f"POST /v1/charges/{charge['id']}/capture HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {API_KEY}\r\nContent-Length: 15\r\n\r\n"
+    )
+
+    for sent in ("", '{"amount"'):
+        with socket.create_connection((LOOPBACK, provider.port), 10) as line:
+            line.sendall((head + sent).encode())
+            line.shutdown(socket.SHUT_WR)
+            answer = line.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 400 ")
+
+    assert provider.effects("cut off") == []
+    assert provider.get(f"/v1/charges/{charge['id']}").json() == charge
 
 
 def test_no_more_is_captured_than_was_authorized(provider):
