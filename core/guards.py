@@ -75,6 +75,15 @@ def rights_as_listed(
     ``pg_write_all_data`` hold every right, but nobody logs in as them; a role that was made a
     member of one, or of one of ours, is listed under its own name.
     """
+    return Invariant(
+        f"{room}-rights-as-listed",
+        f"nobody but the owner may do more with the tables of {room} than their role is granted",
+        _more_than_listed(grants, operator_grants),
+    )
+
+
+def _more_than_listed(grants: Mapping[str, str], operator_grants: Mapping[str, str]) -> str:
+    """Return the query for the rights that a role holds and its list does not name."""
     lists = [(serving_role(), grants), (operator_role(), operator_grants)]
     tables = ", ".join(f"('{table}')" for table in {**grants, **operator_grants})
     allowed = ", ".join(
@@ -84,33 +93,29 @@ def rights_as_listed(
     )
     ours = ", ".join(_literal(role) for role, _ in lists)
     rights = ", ".join(f"('{right}')" for right in _TABLE_RIGHTS)
-    return Invariant(
-        f"{room}-rights-as-listed",
-        f"nobody but the owner may do more with the tables of {room} than their role is granted",
-        f"""
-        WITH role AS (
-            SELECT oid, rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper
-        ), relation AS (
-            SELECT c.oid, c.relname, c.relowner FROM (VALUES {tables}) AS listed (name)
-            JOIN pg_class c ON c.oid = to_regclass(listed.name)
-        ), allowed (rolname, relname, what, attname) AS (VALUES {allowed})
-        SELECT role.rolname, c.relname, held.what, '' AS attname
-        FROM role JOIN relation c ON c.relowner <> role.oid
-        CROSS JOIN (VALUES {rights}) AS held (what)
-        WHERE has_table_privilege(role.oid, c.oid, held.what)
-          AND (held.what <> 'SELECT' OR role.rolname IN ({ours}))
-          AND (role.rolname, c.relname, held.what, '') NOT IN (TABLE allowed)
-        UNION ALL
-        SELECT role.rolname, c.relname, held.what, a.attname
-        FROM role JOIN relation c ON c.relowner <> role.oid
-        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE')) AS held (what)
-        WHERE has_column_privilege(role.oid, c.oid, a.attnum, held.what)
-          AND (held.what <> 'SELECT' OR role.rolname IN ({ours}))
-          AND NOT has_table_privilege(role.oid, c.oid, held.what)
-          AND (role.rolname, c.relname, held.what, a.attname) NOT IN (TABLE allowed)
-        """,  # noqa: S608 - our own constants, and the names of our roles
-    )
+    return f"""
+    WITH role AS (
+        SELECT oid, rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper
+    ), relation AS (
+        SELECT c.oid, c.relname, c.relowner FROM (VALUES {tables}) AS listed (name)
+        JOIN pg_class c ON c.oid = to_regclass(listed.name)
+    ), allowed (rolname, relname, what, attname) AS (VALUES {allowed})
+    SELECT role.rolname, c.relname, held.what, '' AS attname
+    FROM role JOIN relation c ON c.relowner <> role.oid
+    CROSS JOIN (VALUES {rights}) AS held (what)
+    WHERE has_table_privilege(role.oid, c.oid, held.what)
+      AND (held.what <> 'SELECT' OR role.rolname IN ({ours}))
+      AND (role.rolname, c.relname, held.what, '') NOT IN (TABLE allowed)
+    UNION ALL
+    SELECT role.rolname, c.relname, held.what, a.attname
+    FROM role JOIN relation c ON c.relowner <> role.oid
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE')) AS held (what)
+    WHERE has_column_privilege(role.oid, c.oid, a.attnum, held.what)
+      AND (held.what <> 'SELECT' OR role.rolname IN ({ours}))
+      AND NOT has_table_privilege(role.oid, c.oid, held.what)
+      AND (role.rolname, c.relname, held.what, a.attname) NOT IN (TABLE allowed)
+    """  # noqa: S608 - our own constants, and the names of our roles
 
 
 def _literal(role: str) -> str:

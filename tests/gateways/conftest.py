@@ -4,6 +4,9 @@ from pathlib import Path
 import pytest
 
 from gateways.mocks.book import book_at
+from gateways.providers.simulator import Simulator
+from tests.gateways.simulated import options
+from tests.simulator.provider import Provider
 
 
 @pytest.fixture
@@ -12,3 +15,16 @@ def database(tmp_path: Path) -> Iterator[str]:
     path = str(tmp_path / "mock.sqlite3")
     yield path
     book_at(path).close()
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory) -> Iterator[Provider]:
+    made = Provider(tmp_path_factory.mktemp("provider"))
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def simulator(provider) -> Simulator:
+    return Simulator(**options(provider.url))

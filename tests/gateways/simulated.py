@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from tests.gateways.making import AMOUNT
+from gateways.base import Charge, Outcome
+from gateways.providers.simulator import Simulator
+from tests.gateways.making import AMOUNT, a_charge, in_time
 from tests.simulator.provider import API_KEY
 
 ACCOUNT = "acct_simulator"
@@ -36,3 +38,8 @@ def event_of(operation_id: object, **changed: Any) -> bytes:
     }
     data = {key: value for key, value in charge.items() if value != "left out"}
     return json.dumps({"id": "evt_1", "type": "charge.captured", "data": data}).encode()
+
+
+def charged(simulator: Simulator, payment_method: str = "", **given: Any) -> tuple[Charge, Outcome]:
+    charge = a_charge(payment_method, **given)
+    return charge, simulator.charge(charge, in_time())

@@ -1,7 +1,7 @@
 from gateways.base import Found, OutcomeKind
-from tests.gateways.contract import WebhookContract
 from tests.gateways.making import a_charge, a_refund, asking_for, in_time
 from tests.gateways.mocking import Mocking
+from tests.gateways.webhook_contract import WebhookContract
 
 
 class TestMockFailure(Mocking, WebhookContract):

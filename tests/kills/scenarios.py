@@ -1,17 +1,14 @@
 """The stories: everything that can happen to a payment, each told by somebody else than us.
 
 A story says what merchants, provider and operators do, and how its payments have to end, whoever
-dies meanwhile. ``armed`` is a death that belongs to the story itself, so that what repairs it has
-something to do, and can die at that.
+dies meanwhile.
 """
-
-import redis
 
 from core.known_kill_points import POINTS
 from tests.kills.registry import SCENARIOS, Scenario, scenario
 from tests.kills.teller import CANCELED, FAILED, REFUNDED, SUCCESS, Teller
 
-__all__ = ["SCENARIOS", "Scenario", "waking_scenarios"]
+__all__ = ["SCENARIOS", "Scenario", "mishap_scenarios", "waking_scenarios"]
 
 _INGRESS = tuple(point for point in POINTS if point.startswith("ingress."))
 # Where facts come in and are folded.
@@ -254,60 +251,5 @@ def told(story: Teller) -> None:
     story.until_told(secret)
 
 
-@scenario(armed="worker.on_receive:1")
-def job_lost(story: Teller) -> None:
-    """A worker dies with a job that it has only received."""
-    story.pay()
-
-
-@scenario(armed="worker.after_intent:1")
-def worker_lost(story: Teller) -> None:
-    """A worker dies when it has written down what it is about to ask."""
-    story.pay()
-
-
-@scenario(armed="worker.on_receive:1")
-def broker_forgot(story: Teller) -> None:
-    """A worker dies with a job, and the broker forgets everything."""
-    story.pay()
-    story.until_killed()
-    url = story.place.ground.broker_url(story.place.number)
-    redis.Redis.from_url(url).flushdb()
-
-
-@scenario(armed="dispatcher.in_publish:1:raise")
-def publish_failed(story: Teller) -> None:
-    """The broker does not take a job."""
-    story.pay()
-
-
-@scenario(armed="worker.after_outcome:1:raise")
-def settle_failed(story: Teller) -> None:
-    """An error of ours comes between an answer and its settling."""
-    story.pay("success+webhook_none")
-
-
-_BURIAL = (
-    "dispatcher.after_lone_claim",
-    *("sweeper.before_burial", "sweeper.burial_uncommitted", "sweeper.after_burial"),
-)
-# Two among others, three alone.
-_DEATHS = ",".join(f"worker.after_intent:{nth}" for nth in range(1, 6))
-_PRUNING = ("sweeper.prune_uncommitted", "sweeper.after_prune")
-
-
-@scenario(armed=_DEATHS, points=_BURIAL)
-def poison(story: Teller) -> None:
-    """A message kills its workers until it is buried, and an inquiry goes on with it."""
-    story.pay()
-
-
-@scenario(points=_PRUNING, seconds={"DONE_KEPT": 0.3}, prune_every_seconds=0.2)
-def pruned(story: Teller) -> None:
-    """Messages that are done are deleted."""
-    story.until_status(story.pay("success+webhook_none"), SUCCESS)
-    story.until_pruned()
-
-
 # The others come after these, as the page has them.
-from tests.kills import waking_scenarios  # noqa: E402
+from tests.kills import mishap_scenarios, waking_scenarios  # noqa: E402

@@ -1,19 +1,18 @@
 """Tells one story: what merchants ask, what the provider is made to do, what an operator does."""
 
 import json
-import re
 import sqlite3
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from html import unescape
 from typing import Any
 
 import requests
 
 from simulator import postman
 from tests.crash.merchants import Merchants
+from tests.kills.desk import Desk
 from tests.kills.ground import API_KEY, CONTROL_TOKEN, WEBHOOK_ADDRESS, WEBHOOK_SECRET
 from tests.kills.place import Place
 from tests.outside.journal import Journal
@@ -21,7 +20,6 @@ from tests.outside.journal import Journal
 REACHED_SECONDS = 25
 # A refusal is kept under its key, and how a payment stands changes.
 ASKED_MAX = 60
-ADMIN_ADDRESS = "/admin/"
 SUCCESS, FAILED, REFUNDED = "SUCCESS", "FAILED", "REFUNDED"
 CANCELED = "CANCELED"
 
@@ -288,35 +286,3 @@ class Teller:
         """Return how a payment stands."""
         sql = "SELECT status FROM payments_payment WHERE id = %s"
         return str(self.place.value(sql, payment))
-
-
-class Desk:
-    """An operator with a browser, who looks again whenever a page does not come."""
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-
-    def act(self, page: str, label: str) -> bool:
-        """Press a button of a page, if it is there; say whether it was."""
-        while True:
-            try:
-                return self._pressed(page, label)
-            except requests.RequestException:
-                time.sleep(0.05)
-
-    def _pressed(self, page: str, label: str) -> bool:
-        with requests.Session() as browser:
-            browser.trust_env = False
-            browser.cookies.update(self._place.ground.cookies)
-            shown = browser.get(self._place.url(f"{ADMIN_ADDRESS}{page}/change/"), timeout=10)
-            assert shown.ok, (shown.status_code, shown.url)
-            button = re.search(rf'<a class="button" href="([^"]+)">{label}</a>', shown.text)
-            if button is None:
-                return False
-            address = self._place.url(unescape(button[1]))
-            form = browser.get(address, timeout=10).text
-            hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
-            filled = {name: unescape(value) for name, value in hidden}
-            asked = {**filled, "reason": "the kill matrix"}
-            browser.post(address.partition("?")[0], asked, timeout=10, allow_redirects=False)
-        return True
