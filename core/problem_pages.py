@@ -12,8 +12,8 @@ ADVICE: dict[str, str] = {
     "or the name of a parameter in the query, a code and a sentence. Unknown and read-only members "
     "are refused too.",
     "malformed-json": "Send one JSON text in UTF-8 without a byte order mark, names unique in "
-    "each object, nested at most 32 deep. Without a body say `Content-Length: 0`: a chunked body of "
-    "nothing may have been cut off.",
+    "each object, nested at most 32 deep. Without a body say `Content-Length: 0`: a chunked body "
+    "of nothing may have been cut off.",
     "invalid-header": "Correct or add the header that `detail` names.",
     "idempotency-key-missing": "Send an `Idempotency-Key` that is new for each new intent (a UUID, "
     "say), and the same one when you repeat a request.",
