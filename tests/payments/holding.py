@@ -4,7 +4,10 @@ from typing import Any
 from uuid import uuid4
 
 from payments.models import Event, Operation, OperationKind, Payment
-from tests.money import PAYMENTS, Answer, Shop, a_shop, drain
+from tests.money import PAYMENTS, Answer, Shop, a_shop, charge_of, drain, told
+
+# What is on the books of a payment of 1000 that is held.
+EXPECTED = {("pending", "gateway_receivable"): 1_000, ("pending", "merchant_payable"): -1_000}
 
 
 def held(shop: Shop | None = None, token: str = "tok_success", amount: int = 1_000) -> Payment:
@@ -43,3 +46,17 @@ def operations(payment: Payment, kind: OperationKind) -> list[Operation]:
 def events(payment: Payment) -> list[str]:
     found = Event.objects.filter(aggregate_id=payment.id).order_by("created_at", "id")
     return list(found.values_list("type", flat=True))
+
+
+def booked(amount: int) -> dict[tuple[str, str], int]:
+    """Return what is on the books once so much was captured."""
+    return {
+        ("posted", "gateway_receivable"): amount,
+        ("posted", "merchant_payable"): -amount,
+    }
+
+
+def run_out(payment: Payment) -> None:
+    """Have the provider tell that it holds the money no longer."""
+    told(payment, "void.succeeded", reference="expired", provider_id="vo_x",
+         charge_reference=str(charge_of(payment).id))  # fmt: skip

@@ -1,8 +1,7 @@
 """What happened to a payment: all of it, in causal order, and nobody else's."""
 
 import re
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -13,7 +12,7 @@ from core.models import AuditEntry
 from payments.events import public_id
 from payments.models import Attempt, Event, Payment
 from payments.operating import end_review, sight_of
-from payments.timeline import ROWS_MAX, Entry, Timeline, in_causal_order, masked
+from payments.timeline import masked
 from tests.desk import Desk
 from tests.money import a_shop, drain, problem, told
 from tests.payments import disputes, holding
@@ -222,16 +221,6 @@ class TestAPayment:
 
         assert counts[0] == counts[1] <= 20
 
-    def test_says_when_it_does_not_tell_all(self):
-        timeline = Timeline()
-
-        timeline.add(_entry(n, "event") for n in range(ROWS_MAX))
-        whole = timeline.is_cut
-        timeline.add(_entry(n, "message") for n in range(ROWS_MAX + 1))
-
-        assert (whole, timeline.is_cut) == (False, True)
-        assert len(timeline.entries) == 2 * ROWS_MAX
-
     def test_is_on_its_page_in_the_admin(self):
         shop = a_shop()
         payment = shop.sold()
@@ -263,49 +252,3 @@ def _ids_of(payment):
         {"id": payment.id},
     )
     return [one for (one,) in found]
-
-
-def _entry(seconds, kind, **more):
-    made = {"id": uuid4(), "object": ("payment", UUID(int=0)), "facts": {}, **more}
-    return Entry(kind=kind, at=NOON + timedelta(seconds=seconds), **made)
-
-
-class TestCausalOrder:
-    def test_is_that_of_time_for_what_stands_alone(self):
-        late, early = _entry(2, "attempt"), _entry(1, "answer")
-
-        assert in_causal_order([late, early]) == [early, late]
-
-    def test_keeps_a_transaction_together_as_old_as_its_oldest_row(self):
-        event, step = _entry(3, "event", xid=7), _entry(1, "state_change", xid=7)
-        between = _entry(2, "attempt")
-
-        assert in_causal_order([between, event, step]) == [step, event, between]
-
-    def test_puts_nothing_before_its_cause_though_its_clock_says_so(self):
-        attempt = _entry(5, "attempt")
-        step = _entry(4, "state_change", xid=7, cause=attempt.id)
-        event = _entry(4, "event", xid=7)
-
-        assert in_causal_order([step, event, attempt]) == [attempt, step, event]
-
-    def test_follows_causes_of_causes(self):
-        message = _entry(9, "message")
-        attempt = _entry(5, "attempt", cause=message.id)
-        step = _entry(4, "state_change", xid=7, cause=attempt.id)
-
-        assert in_causal_order([step, attempt, message]) == [message, attempt, step]
-
-    def test_puts_an_answer_behind_its_attempt_with_the_same_id(self):
-        made = uuid4()
-        attempt, answer = _entry(1, "attempt", id=made), _entry(1, "answer", id=made, cause=made)
-
-        assert in_causal_order([answer, attempt]) == [attempt, answer]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [("", None), ("ab", "…"), ("abcdef", "…ef"), ("ch_0123456789", "…6789")],
-)
-def test_what_is_masked_shows_its_end(text, shown):
-    assert masked(text) == shown
