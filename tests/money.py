@@ -256,7 +256,7 @@ def counted(counter: Any) -> float:
 def net(payment: Payment) -> dict[tuple[str, str], int]:
     """Return what the books hold of a payment, by layer and account; debits count up."""
     sql = """
-        SELECT t.layer, a.code, sum(t.amount * CASE WHEN a.id = t.debit_account_id THEN 1 ELSE -1 END)
+        SELECT t.layer, a.code, sum(t.amount * CASE a.id WHEN t.debit_account_id THEN 1 ELSE -1 END)
         FROM ledger_transaction x JOIN ledger_transfer t ON t.transaction_id = x.id
         JOIN ledger_account a ON a.id IN (t.debit_account_id, t.credit_account_id)
         WHERE x.source_id = %(payment)s
