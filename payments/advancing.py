@@ -32,7 +32,7 @@ def known_of(case: Case, verdict: Verdict) -> Known:
     payment, charge = case.payment, charge_of(case)
     voided = voided_by(case.family)
     is_charge = charge is case.operation
-    was_canceled = payment.status == Status.CANCELED and voided is None
+    was_canceled = payment.status == Status.CANCELED  # whoever let go of it afterwards
     ran_out = verdict.ran_out if is_charge else payment.status == Status.EXPIRED and voided is None
     still_waits = payment.status == Status.REQUIRES_ACTION
     return Known(

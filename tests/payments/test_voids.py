@@ -19,6 +19,7 @@ from tests.money import (
     told,
 )
 from tests.payments.holding import cancel, capture, events, held, operations, run_out, standing_of
+from webhooks.models import ProviderEvent
 
 pytestmark = pytest.mark.django_db
 VOID = OperationKind.VOID
@@ -165,6 +166,21 @@ def test_money_that_is_held_although_nothing_was_sent_calls_a_person():
     assert standing_of(payment) == ("CANCELED", 0)
     assert payment.needs_review
     assert net(payment) == {}
+
+
+def test_what_was_cancelled_unsent_stays_so_when_a_hold_is_let_go_elsewhere():
+    shop = a_shop()
+    payment = shop.accepted(gateway="mock", capture_method="manual")
+    cancel(shop, payment)
+    told(payment, "charge.succeeded", provider_id="ch_1")
+    drain()
+
+    run_out(payment)
+    drain()
+
+    assert standing_of(payment) == ("CANCELED", 0)
+    assert [one.state for one in operations(payment, VOID)] == ["succeeded"]
+    assert not ProviderEvent.objects.exclude(parked_at=None).exists()
 
 
 def test_a_charge_that_succeeded_although_nothing_was_sent_is_late():
