@@ -187,6 +187,8 @@ class _Places:
             for one in nameless
             if (one.amount, one.currency) == (address.amount, address.currency)
         ]
+        if len(alike) > 1 and all(one.state == OperationState.FAILED for one in alike):
+            alike = []  # all were refused, so it is nobody's more than somebody else's
         if not known and in_doubt:
             placing.in_doubt[notice_id] = in_doubt
         elif known or alike:

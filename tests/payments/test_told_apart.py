@@ -104,6 +104,23 @@ def test_one_of_ours_that_was_refused_without_an_id_may_be_meant(settings):
     assert (ours.status, theirs()) == ("SUCCEEDED", [])
 
 
+def test_of_several_that_were_refused_without_an_id_none_is_meant(settings):
+    shop = a_shop()
+    payment = shop.sold(1_000)
+    reciting(settings, declined("no"))
+    for key in ("k1", "k2"):
+        shop.refund(payment, key=key, amount=300)
+        drain()
+    assert Refund.objects.filter(status="FAILED").count() == 2
+
+    hear(payment, "re_x")
+    drain()
+
+    assert (len(theirs()), parked()) == (1, [])
+    assert net(payment)["posted", "merchant_payable"] == -700
+    assert wrong() == []
+
+
 def test_what_bears_a_strangers_reference_is_not_ours_even_while_ours_is_in_doubt(settings):
     settings.GATEWAY_TOTAL = ONE_TRY
     payment, ours = ask(settings, AnswerLost("cut"))
