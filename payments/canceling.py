@@ -14,11 +14,10 @@ from payments.changes import Changes
 from payments.facts import Meaning, Said
 from payments.holds import VOIDABLE, ask_void, refused
 from payments.models import AttemptKind, Operation, OperationKind, Payment
-from payments.reviews import end_own_review, review
+from payments.reviews import UNTOLD, end_own_review, review
 from payments.states import OperationState, Status
 
 MERCHANT = "merchant"
-UNTOLD = "its merchant wants it cancelled, and the provider has not answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,9 @@ def ask_cancel(payment: Payment, *, trace: str) -> Asked:
 def _may_have_arrived(case: Case) -> bool:
     """Tell whether the provider may have heard of the charge, or will."""
     sent = (one for one in case.attempts if one.kind == AttemptKind.SEND)
-    return bool(case.notices) or any(one.outcome != Said.NOT_SENT for one in sent)
+    is_unsent = all(one.outcome == Said.NOT_SENT for one in sent)
+    # A provider that was asked may have said that it has it all the same.
+    return bool(case.notices) or not is_unsent or case.verdict().meaning is not Meaning.NEVER_SENT
 
 
 def _closed(case: Case, changes: Changes) -> Asked:

@@ -254,7 +254,7 @@ def _completion(
         case _:
             _review_if_hopeless(case, heard, changes)
             return Again(
-                inquiry_delay(case, verdict),
+                inquiry_delay(case, verdict, changes.now),
                 verdict.meaning.value,
                 spends=False,
                 lane=lane(INQUIRE, case.operation.gateway),

@@ -2,7 +2,7 @@
 
 import math
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
@@ -10,7 +10,7 @@ from outbox.handling import Started
 from payments.asking import Heard
 from payments.cases import Case
 from payments.facts import Meaning, Verdict
-from payments.reviews import is_over
+from payments.reviews import UNTOLD, is_over
 
 RETRY_SECONDS_MAX = 3600
 INQUIRY_SECONDS_MAX = 60
@@ -30,9 +30,9 @@ def retry_delay(message: Started, heard: Heard) -> timedelta:
     return timedelta(seconds=max(_jittered(seconds), patience))
 
 
-def inquiry_delay(case: Case, verdict: Verdict) -> timedelta:
+def inquiry_delay(case: Case, verdict: Verdict, now: datetime) -> timedelta:
     """Return when to ask again what became of an operation."""
-    if case.payment.needs_review or is_over(case):
+    if (case.payment.needs_review and not _is_wanted_soon(case, now)) or is_over(case):
         return REVIEWED_INQUIRY
     back = case.operation.returned_at
     if verdict.waits_for_payer and back is None and not _is_being_let_go(case):
@@ -43,6 +43,13 @@ def inquiry_delay(case: Case, verdict: Verdict) -> timedelta:
     asked = sum(back is None or one.intended_at > back for one in case.attempts)
     seconds = min(2.0 ** min(max(asked - 1, 0), DOUBLINGS_MAX), longest)
     return timedelta(seconds=_jittered(seconds))
+
+
+def _is_wanted_soon(case: Case, now: datetime) -> bool:
+    """Tell whether a person was called only because the merchant did not want to wait."""
+    since = (case.operation.refund or case.payment).outcome_unknown_since
+    is_young = since is None or now - since <= settings.REVIEW_AFTER
+    return case.payment.review_reason == UNTOLD and is_young
 
 
 def _is_being_let_go(case: Case) -> bool:

@@ -16,6 +16,8 @@ from payments.models import DisputeFact, Operation, Payment, Seen
 
 log = get_logger(__name__)
 
+UNTOLD = "its merchant wants it cancelled, and the provider has not answered"
+
 
 def review(
     payment: Payment, changes: Changes, reason: str, operation: Operation | None = None

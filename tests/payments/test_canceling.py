@@ -1,12 +1,13 @@
 """A payment that its merchant lets go: before anything was sent, or by a void at the provider."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from core.db import rows
 from dispatcher import runner
-from gateways.base import AnswerLost, not_sent, pending, succeeded
+from gateways.base import AnswerLost, Found, not_sent, pending, succeeded
 from payments.facts import Said
 from payments.models import Payment, StatusChange
 from tests.money import (
@@ -131,6 +132,36 @@ def test_an_unknown_outcome_is_asked_about_at_once(settings):
         [charge_of(payment).id],
     )
     assert due
+
+
+def test_wanting_it_cancelled_does_not_slow_down_asking(settings):
+    shop = a_shop()
+    reciting(settings, AnswerLost("cut"), find=True)
+    payment = shop.accepted()
+    message, question = begin(payment)
+
+    cancel(shop, payment)
+    finish(message, Said.UNKNOWN, question)
+
+    waits = "SELECT available_at - now() FROM outbox_message WHERE subject_id = %s"
+    ((wait,),) = rows(waits, [charge_of(payment).id])
+    payment.refresh_from_db()
+    assert wait < timedelta(seconds=5)
+    assert payment.needs_review
+
+
+def test_what_the_provider_was_found_to_have_is_not_cancelled_as_unsent(settings):
+    settings.GATEWAY_TOTAL = timedelta(seconds=0.4)  # one try
+    shop = a_shop()
+    reciting(settings, not_sent("down"), Found(pending("ch_1")), find=True)
+    payment = shop.accepted()
+    rows("UPDATE outbox_message SET max_attempts = 1")
+    drain()
+    sent = [(one.kind, one.outcome) for one in charge_of(payment).attempts.order_by("id")]
+    assert sent == [("send", "not_sent"), ("ask", "pending")]
+
+    assert problem(cancel(shop, payment)) == (409, "invalid-state")
+    assert charge_of(payment).state == "open"
 
 
 def test_what_the_provider_has_and_has_not_decided_is_not_cancelled(settings):
