@@ -79,6 +79,9 @@ def send_range(endpoint: Endpoint, after: int, until: int) -> int:
     :raises Problem: ``invalid-state`` if the endpoint is disabled
     """
     _refuse_if_closed(endpoint)
+    # First, for what is numbered meanwhile commits with its delivery: of all that is seen here the
+    # deliveries are seen next.
+    numbered = _numbered(endpoint, after, until)
     known = Delivery.objects.filter(
         endpoint=endpoint,
         # The index over numbers begins with these.
@@ -94,7 +97,7 @@ def send_range(endpoint: Endpoint, after: int, until: int) -> int:
         delivery.endpoint = endpoint
     _send_again(again)
     told = {delivery.body_id for delivery in again}
-    new = [event for event in _numbered(endpoint, after, until)
+    new = [event for event in numbered
            if event.id not in told and fanout.wants(endpoint, event.type)]  # fmt: skip
     fanout.write_bodies(new)
     fanout.stage([(endpoint, event.id) for event in new])

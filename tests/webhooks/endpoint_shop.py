@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from core.db import transaction
+from core.db import rows, transaction
 from dispatcher.routes import FAN_OUT
 from payments import numbering
 from payments.models import EventNumber
 from tests.money import JSON, Answer, Shop, a_client, a_shop, drain
-from webhooks.models import Delivery, Endpoint
+from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 
 ENDPOINTS = "/api/webhook-endpoints/"
 
@@ -80,3 +81,19 @@ def sell(shop: Shop, count: int = 1) -> None:
         shop.accepted()
     drain()
     number()
+
+
+def attempts() -> list[DeliveryAttempt]:
+    return list(DeliveryAttempt.objects.order_by("id"))
+
+
+def wait() -> timedelta | None:
+    """Return how long the one delivery waits now."""
+    found = rows(
+        "SELECT available_at - now() FROM outbox_message WHERE state = 0 AND kind = 'deliver'"
+    )
+    return found[0][0] if found else None
+
+
+def events(name: str) -> int:
+    return int(rows("SELECT count(*) FROM payments_event WHERE type = %s", [name])[0][0])

@@ -1,15 +1,18 @@
 """What was sent can be seen, and sent again."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 
 from core.db import rows
 from tests.money import drain, hurry, problem, run_due
-from tests.webhooks.endpoint_shop import numbers, sell, told
+from tests.webhooks.endpoint_shop import number, numbers, patch, sell, told
 from tests.webhooks.sinks import Sink, a_sink
+from webhooks import resending
 from webhooks.models import Delivery, DeliveryAttempt
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -109,6 +112,27 @@ class TestSendingAgain:
 
         assert len(sink.came) == 2
 
+    def test_of_a_range_is_done_although_it_is_being_numbered(self, sink: Sink, monkeypatch):
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+        drain()
+        endpoint.shop.accepted()
+        before = resending._send_again
+
+        def numbered_meanwhile(deliveries):
+            before(deliveries)
+            with ThreadPoolExecutor(1) as other:
+                other.submit(number).result(10)
+                other.submit(connections.close_all).result(10)
+
+        monkeypatch.setattr(resending, "_send_again", numbered_meanwhile)
+        answer = endpoint.post("resend", {"after": 0, "until": 500})
+        drain()
+
+        assert answer.status_code == 202
+        assert sorted(one.status for one in endpoint.deliveries()) == ["succeeded"] * 2
+        assert len(sink.came) == 3
+
     def test_begins_a_new_schedule_for_what_was_given_up(self, sink: Sink):
         sink.statuses = [500]
         endpoint = told(sink.url, events=["payment.created"])
@@ -118,6 +142,7 @@ class TestSendingAgain:
             hurry()
         (delivery,) = endpoint.deliveries()
         assert delivery.status == "failed"
+        patch(endpoint.shop, endpoint.path, {"status": "enabled"})
 
         endpoint.post(f"deliveries/{delivery.id}/resend")
         run_due()
