@@ -27,6 +27,7 @@ from webhooks.models import (
     Result,
 )
 from webhooks.posting import GONE, TOTAL_SECONDS, Heard, Post, Sender
+from webhooks.trail import beginnings
 
 log = get_logger(__name__)
 
@@ -153,7 +154,7 @@ class DeliveryHandler:
     ) -> Mapping[UUID, Completion]:
         """Write down what was heard, and what follows from it."""
         self.record(case, answers)
-        began = _beginnings([heard for _, heard in answers])
+        began = beginnings([heard.attempt_id for _, heard in answers])
         ends = {
             message.id: _settled(case, case.deliveries[message.subject_id], heard, began)
             for message, heard in answers
@@ -200,6 +201,10 @@ def _without_call(case: Round, message: Started, asked: set[UUID]) -> Plan | Non
     if delivery is None:
         log.error("message.without_subject", message_id=str(message.id))
         return Done("without_subject")
+    if delivery.reason == GIVEN_UP:
+        # Its message was dead, and somebody had it replayed.
+        delivery.status, delivery.reason, delivery.finished_at = DeliveryStatus.PENDING, "", None
+        delivery.tries = 0
     if delivery.status != DeliveryStatus.PENDING:
         return Done("settled_before")
     endpoint = case.endpoint_of(delivery)
@@ -239,12 +244,6 @@ def _post(
     )
 
 
-def _beginnings(heard: Sequence[Heard]) -> dict[UUID, datetime]:
-    ids = [one.attempt_id for one in heard]
-    found = DeliveryAttempt.objects.filter(id__in=ids)
-    return dict(found.values_list("id", "intended_at"))
-
-
 @needs_transaction
 def _settled(
     case: Round, delivery: Delivery, heard: Heard, began: Mapping[UUID, datetime]
@@ -255,13 +254,20 @@ def _settled(
         health.succeeded(endpoint)
         _finish(delivery, DeliveryStatus.SUCCEEDED, case.now)
         return Done("succeeded")
-    at = began[heard.attempt_id]
+    return _failed(case, delivery, heard, began[heard.attempt_id])
+
+
+def _failed(case: Round, delivery: Delivery, heard: Heard, at: datetime) -> Completion:
+    endpoint = case.endpoint_of(delivery)
     if heard.status_code is None:
         delivery.hidden_until = at + timedelta(seconds=TOTAL_SECONDS)
-    health.failed(endpoint, at, case.now, heard.detail)
+    # What began before the endpoint was changed, or enabled, says nothing of it as it is now.
+    is_of_now = at >= endpoint.updated_at
+    if is_of_now:
+        health.failed(endpoint, at, case.now, heard.detail)
     if delivery.status != DeliveryStatus.PENDING:
         return Done("settled_before")  # another worker's answer, or an act, ended it meanwhile
-    if heard.status_code == GONE:
+    if heard.status_code == GONE and is_of_now:
         if endpoint.is_open:
             health.disable(endpoint, DisabledBy.GONE, case.now, "it answered 410")
         _finish(delivery, DeliveryStatus.FAILED, case.now, GONE_REASON)
@@ -272,6 +278,7 @@ def _settled(
         return Again(timedelta(0), "sent_again", spends=False, lane=fanout.lane(endpoint))
     wait = schedule.wait_after(delivery.tries, heard)
     if wait is None:
+        health.exhausted(endpoint, delivery, case.now, heard.detail)
         _finish(delivery, DeliveryStatus.FAILED, case.now, EXHAUSTED)
         return Done("failed")
     delivery.next_attempt_at = case.now + wait

@@ -121,6 +121,8 @@ def _free_place(principal: Principal) -> int:
 def change(endpoint: Endpoint, asked: Mapping[str, Any]) -> None:
     """Change members of an endpoint; ``status`` disables or enables it. Needs its lock."""
     now = transaction_time()
+    if asked.get("url", endpoint.url) != endpoint.url:
+        health.succeeded(endpoint)  # what the old one did is not the new one's
     for name in ("url", "events", "description"):
         setattr(endpoint, name, asked.get(name, getattr(endpoint, name)))
     status = asked.get("status", endpoint.status)

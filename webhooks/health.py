@@ -9,8 +9,9 @@ from core.logging import get_logger
 from core.metrics import WEBHOOK_ENDPOINTS_DISABLED
 from core.provider_text import clean
 from payments.models import Event
-from webhooks.models import DisabledBy, Endpoint, EndpointStatus
+from webhooks.models import Delivery, DisabledBy, Endpoint, EndpointStatus
 from webhooks.rendering import endpoint_dict
+from webhooks.trail import first_try
 
 log = get_logger(__name__)
 
@@ -50,6 +51,17 @@ def failed(endpoint: Endpoint, began: datetime, now: datetime, detail: str) -> N
         since = endpoint.failing_since.isoformat(timespec="seconds")
         told = f"{endpoint.failures} failures in a row since {since}; the last: {detail}"
         disable(endpoint, DisabledBy.FAILING, now, told)
+
+
+@needs_transaction
+def exhausted(endpoint: Endpoint, delivery: Delivery, now: datetime, detail: str) -> None:
+    """Note that the last try of a delivery was in vain, too; the caller writes it down.
+
+    An endpoint that took nothing since the first one is disabled: its merchant has to be told.
+    """
+    since = endpoint.failing_since
+    if endpoint.is_open and since is not None and since <= first_try(delivery):
+        disable(endpoint, DisabledBy.FAILING, now, f"every try of a delivery failed: {detail}")
 
 
 @needs_transaction

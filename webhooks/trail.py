@@ -3,7 +3,10 @@
 All of it is kept. A body is written once; an attempt gets its answer, once.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -153,3 +156,15 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {self.result or 'unanswered'}"
+
+
+def beginnings(attempts: Iterable[UUID]) -> dict[UUID, datetime]:
+    """Return when each of these attempts began."""
+    found = DeliveryAttempt.objects.filter(id__in=attempts)
+    return dict(found.values_list("id", "intended_at"))
+
+
+def first_try(delivery: Delivery) -> datetime:
+    """Return when the present schedule of a delivery began, which has tries."""
+    tried = DeliveryAttempt.objects.filter(delivery=delivery).order_by("-id")
+    return list(tried.values_list("intended_at", flat=True)[: delivery.tries])[-1]

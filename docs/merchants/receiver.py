@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-BODY_BYTES_MAX = 64 * 1024
+BODY_BYTES_MAX = 256 * 1024
 SCHEMA = """
     CREATE TABLE IF NOT EXISTS event (
         id TEXT PRIMARY KEY,     -- webhook-id: the same on every try
@@ -51,7 +51,7 @@ class Receiver(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take an event."""
         length = int(self.headers.get("Content-Length", "0"))
-        if length > BODY_BYTES_MAX:
+        if not 0 <= length <= BODY_BYTES_MAX:
             self._answer(413)
             return
         body = self.rfile.read(length)

@@ -1,28 +1,27 @@
 """Events reach endpoints: the same bytes on every try, signed, at least once."""
 
 import json
-import socket
 import time
 from datetime import timedelta
 
 import pytest
 
-from core.db import rows
+from core.db import OPERATOR, acting_as, rows
+from outbox import operating
+from outbox.models import Message
 from tests.money import a_shop, drain, hurry, run_due
-from tests.webhooks.endpoint_shop import number, numbers, sell, told
-from tests.webhooks.sinks import Sink, a_sink
-from webhooks import fanout
-from webhooks.models import Delivery, DeliveryAttempt
+from tests.webhooks.endpoint_shop import (
+    attempts,
+    events,
+    numbers,
+    sell,
+    told,
+    wait,
+)
+from tests.webhooks.sinks import Sink
 from webhooks.schedule import WAITS
 
 pytestmark = pytest.mark.usefixtures("committed_db")
-
-
-@pytest.fixture
-def sink(settings):
-    with a_sink() as made:
-        settings.WEBHOOK_TEST_HOSTS = frozenset({made.host})
-        yield made
 
 
 class TestADelivery:
@@ -142,6 +141,43 @@ class TestWhatIsNotTaken:
         (delivery,) = endpoint.deliveries()
         assert (delivery.status, delivery.reason) == ("failed", "tries_exhausted")
         assert run_due() == 0
+        row = endpoint.row
+        assert (row.status, row.disabled_by) == ("disabled", "failing")
+        assert events("webhook_endpoint.disabled") == 1
+
+    def test_disables_nothing_that_took_something_meanwhile(self, sink: Sink):
+        endpoint = told(sink.url, events=["payment.created"])
+        sink.statuses = [500]
+        sell(endpoint.shop)
+        run_due()
+        rows("UPDATE webhooks_delivery SET tries = 9")
+        sink.statuses = [200, 500]
+        sell(endpoint.shop)
+        run_due()
+
+        hurry()
+        run_due()
+
+        assert {one.status for one in endpoint.deliveries()} == {"failed", "succeeded"}
+        assert endpoint.row.status == "enabled"
+
+    def test_is_tried_again_when_its_dead_message_is_replayed(self, sink: Sink, monkeypatch):
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+        rows("UPDATE outbox_message SET max_attempts = 1 WHERE kind = 'deliver'")
+        with monkeypatch.context() as without:
+            without.setattr("webhooks.keeping.valid", broken)
+            run_due()
+        dead = Message.objects.get(kind="deliver")
+        (delivery,) = endpoint.deliveries()
+        assert (dead.state, delivery.status, delivery.reason) == (9, "failed", "given_up")
+
+        with acting_as(OPERATOR):
+            operating.replay(dead.id, epoch=dead.epoch, state=9, actor="ops", reason="key is back")
+        run_due()
+
+        assert [one.status for one in endpoint.deliveries()] == ["succeeded"]
+        assert len(sink.came) == 1
 
     @pytest.mark.parametrize("status", [429, 502, 504])
     def test_is_tried_when_the_receiver_says(self, sink: Sink, status):
@@ -169,119 +205,5 @@ class TestWhatIsNotTaken:
         assert (wait() or timedelta()) < timedelta(seconds=7)
 
 
-class TestALane:
-    def test_is_the_slow_one_after_a_try_that_took_long(self, sink: Sink, monkeypatch):
-        monkeypatch.setattr("webhooks.health.SLOW_SECONDS", 0.0)
-        endpoint = told(sink.url, events=["payment.created"])
-        sell(endpoint.shop)
-        run_due()
-        sell(endpoint.shop)
-        number()
-
-        assert lanes() == [f"deliver_slowly:{fanout.lane(endpoint.row).partition(':')[2]}"]
-
-    def test_is_the_usual_one_after_a_refusal_at_once(self, settings):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            host = "{}:{}".format(*server.getsockname())
-        settings.WEBHOOK_TEST_HOSTS = frozenset({host})
-        endpoint = told(f"http://{host}/", events=["payment.created"])
-        sell(endpoint.shop)
-        run_due()
-
-        assert [one.result for one in attempts()] == ["no_answer"]
-        assert [name.partition(":")[0] for name in lanes()] == ["deliver"]
-
-
-class TestAnEndpointThatIsGone:
-    def test_is_disabled_by_410_and_its_merchant_is_told(self, sink: Sink):
-        sink.statuses = [410]
-        endpoint = told(sink.url, events=["payment.created"])
-        sell(endpoint.shop)
-
-        run_due()
-
-        row = endpoint.row
-        assert (row.status, row.disabled_by) == ("disabled", "gone")
-        assert endpoint.deliveries()[0].status == "failed"
-        assert events("webhook_endpoint.disabled") == 1
-
-    def test_is_sent_nothing_more(self, sink: Sink):
-        sink.statuses = [410, 200]
-        endpoint = told(sink.url, events=["payment.created"])
-        sell(endpoint.shop)
-        run_due()
-        sell(endpoint.shop)
-        number()
-
-        drain()
-
-        assert len(sink.came) == 1
-
-    def test_is_disabled_when_it_took_nothing_for_too_long(self, sink: Sink):
-        sink.statuses = [500]
-        endpoint = told(sink.url, events=["payment.created"])
-        sell(endpoint.shop)
-        run_due()
-        rows("UPDATE webhooks_endpoint SET failing_since = now() - interval '73 hours'")
-        hurry()
-
-        run_due()
-
-        row = endpoint.row
-        assert (row.status, row.disabled_by) == ("disabled", "failing")
-        assert "2 failures in a row" in row.disabled_detail
-        assert "status 500" in row.disabled_detail
-        assert events("webhook_endpoint.disabled") == 1
-
-    def test_has_what_waited_canceled(self, sink: Sink):
-        sink.statuses = [410]
-        endpoint = told(sink.url, events=["payment.created"])
-        sell(endpoint.shop, 2)
-        first, _ = rows("SELECT id FROM outbox_message WHERE kind = 'deliver' ORDER BY id")
-        rows(
-            "UPDATE outbox_message SET available_at = now() + interval '1 hour' WHERE id = %s",
-            first,
-        )
-
-        run_due()
-        hurry()
-        run_due()
-
-        assert len(sink.came) == 1
-        assert {(one.status, one.reason) for one in endpoint.deliveries()} == {
-            ("failed", "endpoint_gone"),
-            ("canceled", "endpoint_disabled"),
-        }
-
-    def test_is_left_alone_but_for_one_of_a_batch(self, sink: Sink):
-        sink.statuses = [500]
-        endpoint = told(sink.url, events=["payment.created"])
-        rows("UPDATE webhooks_endpoint SET failures = 50, failing_since = now()")
-        sell(endpoint.shop, 5)
-
-        run_due()
-
-        assert len(sink.came) == 1
-        assert Delivery.objects.filter(status="pending").count() == 5
-
-
-def attempts() -> list[DeliveryAttempt]:
-    return list(DeliveryAttempt.objects.order_by("id"))
-
-
-def lanes() -> list[str]:
-    """Return the lanes of what is to be delivered."""
-    sql = "SELECT lane FROM outbox_message WHERE state = 0 AND lane LIKE 'deliver%%'"
-    return [lane for (lane,) in rows(sql)]
-
-
-def wait() -> timedelta | None:
-    """Return how long the one delivery waits now."""
-    found = rows(
-        "SELECT available_at - now() FROM outbox_message WHERE state = 0 AND kind = 'deliver'"
-    )
-    return found[0][0] if found else None
-
-
-def events(name: str) -> int:
-    return int(rows("SELECT count(*) FROM payments_event WHERE type = %s", [name])[0][0])
+def broken(*_: object) -> None:
+    raise RuntimeError("a key is missing")
