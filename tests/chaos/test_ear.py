@@ -83,7 +83,7 @@ def test_other_bytes_of_an_event_are_named(telling):
 def test_a_signature_of_somebody_else_is_named(telling):
     telling.tell(1, secret="whsec_" + "b3RoZXJz" * 4)
 
-    assert telling.objections(1) == "1 tries without a good signature: ['evt_1']"
+    assert telling.objections(1) == "1 events with a bad signature: ['evt_1']"
 
 
 def test_what_was_refused_was_not_taken(wires: Wires, monkeypatch):

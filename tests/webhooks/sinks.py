@@ -56,7 +56,8 @@ def _handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            sink.came.append(Came(self.path, dict(self.headers.items()), body))
+            self.came = Came(self.path, dict(self.headers.items()), body)
+            sink.came.append(self.came)
             if sink.answer:
                 sink.answer(self)
                 return
