@@ -138,9 +138,10 @@ class WholeLife(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.oracle.losses.clear()
-        for truth in self._truths("pending"):
-            self.oracle.decide(truth, good=True)
         for _ in range(ROUNDS):
+            # Also of what is only sent now.
+            for truth in self._truths("pending"):
+                self.oracle.decide(truth, good=True)
             drain(rounds=30)
             hurry()
         grow_old()
