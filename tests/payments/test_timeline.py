@@ -1,7 +1,6 @@
 """What happened to a payment: all of it, in causal order, and nobody else's."""
 
 import re
-from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -19,8 +18,6 @@ from tests.payments import disputes, holding
 from tests.payments.numbers import number
 
 pytestmark = pytest.mark.usefixtures("committed_db")
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def story(shop, payment):
