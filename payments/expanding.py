@@ -8,14 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models.expressions import RawSQL
 from rest_framework.request import Request
 
-from core.db import rows
-from core.meanings import on_sqlite
+from core.newest import chosen, newest, of_each
 from core.pagination import (
-    LARGEST_ID,
-    SMALLEST_ID,
     bad_parameter,
     cursor_at,
     cursor_salt,
@@ -28,18 +24,11 @@ REFUNDS_SHOWN = 10
 # Who refunds once more does not look at what a call of long ago ended with.
 OPERATIONS_EXAMINED = 10
 
-# Whole rows are compared for the reason that `core.pagination.ranged` gives.
-_OF_EACH = f"""
-    (payment_id, id) >= (p.id, '{SMALLEST_ID}') AND (payment_id, id) < (p.id, '{LARGEST_ID}')
-    ORDER BY payment_id DESC, id DESC LIMIT %s"""
-_NEWEST_REFUNDS = f"""
-    SELECT r.id FROM unnest(%s::uuid[]) AS p(id)
-    CROSS JOIN LATERAL (SELECT id FROM payments_refund WHERE {_OF_EACH}) AS r
-"""  # noqa: S608 - our own constants
+_NEWEST_REFUNDS = newest("payments_refund", "payment_id")
 _LATEST_ATTEMPTS = f"""
     SELECT a.id FROM unnest(%s::uuid[]) AS p(id)
     CROSS JOIN LATERAL (
-        SELECT heard.id FROM (SELECT id FROM payments_operation WHERE {_OF_EACH}) AS o
+        SELECT heard.id FROM (SELECT id FROM payments_operation WHERE {of_each("payment_id")}) AS o
         CROSS JOIN LATERAL (
             SELECT id FROM payments_attempt WHERE operation_id = o.id OFFSET 0) AS heard
         ORDER BY heard.id DESC LIMIT 1) AS a
@@ -68,9 +57,10 @@ def expanded(request: Request, payments: Sequence[Payment]) -> dict[str, Shown]:
 
 
 def _refunds(request: Request, ids: list[UUID]) -> Shown:
-    chosen = _chosen(_NEWEST_REFUNDS, ids, REFUNDS_SHOWN + 1)
+    ids_chosen = chosen(_NEWEST_REFUNDS, ids, REFUNDS_SHOWN + 1)
     by_payment: dict[UUID, list[Refund]] = defaultdict(list)
-    for refund in Refund.objects.filter(id__in=chosen).select_related("operation").order_by("-id"):
+    found = Refund.objects.filter(id__in=ids_chosen).select_related("operation")
+    for refund in found.order_by("-id"):
         by_payment[refund.payment_id].append(refund)
     return {one: _page(request, one, by_payment[one]) for one in ids}
 
@@ -85,8 +75,8 @@ def _page(request: Request, payment_id: UUID, refunds: list[Refund]) -> dict[str
 
 
 def _latest_attempts(request: Request, ids: list[UUID]) -> Shown:
-    chosen = _chosen(_LATEST_ATTEMPTS, ids, OPERATIONS_EXAMINED)
-    latest = Attempt.objects.filter(id__in=chosen).select_related("operation")
+    ids_chosen = chosen(_LATEST_ATTEMPTS, ids, OPERATIONS_EXAMINED)
+    latest = Attempt.objects.filter(id__in=ids_chosen).select_related("operation")
     by_payment = {one.operation.payment_id: attempt_dict(one) for one in latest}
     return {one: by_payment.get(one) for one in ids}
 
@@ -103,14 +93,6 @@ def attempt_dict(attempt: Attempt) -> dict[str, Any]:
         "created_at": timestamp(attempt.intended_at),
         "answered_at": timestamp(attempt.answered_at),
     }
-
-
-def _chosen(sql: str, payments: list[UUID], limit: int) -> Any:
-    """Return the ids that a statement finds, or itself to be part of another one."""
-    given = ([str(one) for one in payments], limit)
-    if on_sqlite():
-        return [one for (one,) in rows(sql, given)]
-    return RawSQL(sql, given)  # noqa: S611 - our own constants
 
 
 EXPANSIONS: dict[str, Callable[[Request, list[UUID]], Shown]] = {

@@ -22,7 +22,7 @@ from payments.grants import GRANTS, OPERATOR_GRANTS
 from payments.states import DISPUTE_MOVES, MOVES, REFUND_MOVES
 
 _REFUSE = "payments_refuse"
-_OWN = {"undisputed": "payments_operation_undisputed"}
+_OWN = {"undisputed": "payments_operation_undisputed", "fits": "payments_operation_fits"}
 _CONDITIONAL = [
     ("payments_payment", "starts_created", "INSERT"),
     ("payments_payment", "legal_move", "UPDATE"),
@@ -35,6 +35,7 @@ _CONDITIONAL = [
     ("payments_operation", "once_settled", "UPDATE"),
     ("payments_operation", "terms_fixed", "UPDATE"),
     ("payments_operation", "undisputed", "INSERT"),
+    ("payments_operation", "fits", "INSERT"),
     ("payments_attempt", "answered_once", "UPDATE"),
     ("payments_dispute", "starts_open", "INSERT"),
     ("payments_dispute", "legal_move", "UPDATE"),

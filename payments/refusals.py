@@ -118,7 +118,8 @@ REFUSALS = [
         "NOT EXISTS (SELECT 1 FROM payments_payment p "
         "WHERE (p.id, p.merchant_id, p.mode, p.gateway, p.currency) "
         "= (NEW.payment_id, NEW.merchant_id, NEW.mode, NEW.gateway, NEW.currency) "
-        "AND NEW.amount <= p.amount_captured)",
+        "AND NEW.amount <= p.amount_captured - (SELECT coalesce(sum(d.amount), 0) "
+        "FROM payments_dispute d WHERE d.payment_id = p.id AND d.status <> 'WON'))",
     ),
     Refusal(
         "payments_disputefact",
@@ -138,6 +139,20 @@ REFUSALS = [
         "GROUP BY p.id HAVING sum(d.status = 'OPEN') > 0 OR sum(d.status = 'LOST') > 0 "
         "AND NEW.amount > p.amount_captured - p.amount_refund_held "
         "- sum(CASE d.status WHEN 'LOST' THEN d.amount ELSE 0 END))",
+    ),
+    Refusal(
+        "payments_operation",
+        "payments_operation_fits",
+        "INSERT",
+        "an operation fits what it is for, and the status of its payment",
+        "NEW.kind <> 'charge' AND NOT EXISTS (SELECT 1 FROM payments_payment p "
+        "LEFT JOIN payments_refund r ON (r.id, r.payment_id) = (NEW.refund_id, p.id) "
+        "WHERE (p.id, p.gateway, p.currency) = (NEW.payment_id, NEW.gateway, NEW.currency) "
+        "AND CASE NEW.kind WHEN 'refund' THEN NEW.amount = r.amount "
+        "WHEN 'void' THEN NEW.amount = p.amount "
+        "ELSE NEW.amount BETWEEN 1 AND p.amount AND p.capture_method = 'manual' END "
+        "AND (NEW.unasked_id <> '' OR (NEW.kind, p.status) IN (VALUES ('refund', 'SUCCESS'), "
+        "('capture', 'AUTHORIZED'), ('void', 'AUTHORIZED'), ('void', 'REQUIRES_ACTION'))))",
     ),
     Refusal(
         "payments_operation",

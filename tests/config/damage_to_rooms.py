@@ -126,6 +126,7 @@ OF_TRIGGERS = {
         "DROP TRIGGER payments_refund_fits ON payments_refund",
         "DROP TRIGGER payments_dispute_fits ON payments_dispute",
         "ALTER TABLE payments_operation DISABLE TRIGGER payments_operation_undisputed",
+        "DROP TRIGGER payments_operation_fits ON payments_operation",
         "DROP TRIGGER payments_event_stamped ON payments_event",
         "ALTER TABLE payments_eventnumber DISABLE TRIGGER payments_eventnumber_in_order",
         "ALTER TABLE payments_numbering ENABLE TRIGGER payments_numbering_goes_forward",

@@ -1,6 +1,5 @@
 """What the database itself refuses of disputes, met in plain SQL."""
 
-import threading
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +8,7 @@ from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
 
 from core.money import MAX_AMOUNT
-from tests.money import waiting_for_lock
+from tests.payments.beside import refused_beside
 from tests.payments.planting import (
     insert,
     plant_dispute,
@@ -59,6 +58,35 @@ def test_none_is_of_another_merchant_than_its_payment(owner):
 def test_none_is_of_a_payment_that_captured_nothing(owner, status):
     with pytest.raises(RESTRICTED, match="over no more than that captured"):
         plant_dispute(owner, plant_payment(owner, status))
+
+
+@pytest.mark.parametrize("status", ["OPEN", "LOST"])
+def test_together_they_are_over_no_more_than_was_captured(owner, status):
+    payment_id = plant_payment(owner, "SUCCESS")
+    plant_dispute(owner, payment_id, status)
+    plant_dispute(owner, payment_id, amount=600)
+
+    with pytest.raises(RESTRICTED, match="over no more than that captured"):
+        plant_dispute(owner, payment_id, amount=1)
+
+
+def test_what_was_won_may_be_disputed_once_more(owner):
+    payment_id = plant_payment(owner, "SUCCESS")
+    plant_dispute(owner, payment_id, "WON", amount=1_000)
+
+    assert plant_dispute(owner, payment_id, amount=1_000)
+
+
+def test_two_at_once_are_over_no_more_than_was_captured(owner, committed_db):
+    payment_id = plant_payment(owner, "SUCCESS")
+    owner.commit()
+    plant_dispute(owner, payment_id, amount=600)
+
+    refused = refused_beside(
+        owner, committed_db, lambda other: plant_dispute(other, payment_id, amount=401)
+    )
+
+    assert "over no more than that captured" in str(refused)
 
 
 def test_a_provider_has_a_dispute_once(owner):
@@ -166,10 +194,9 @@ def test_a_step_is_of_a_refund_or_of_a_dispute(owner):
 
 
 class TestARefundOfADisputedPayment:
-    def refund(self, owner: Connection, payment_id: str, **columns: Any) -> str:
-        refund_id = plant_refund(owner, payment_id)
-        given = {"amount": 100, **columns}
-        return plant_operation(owner, payment_id, kind="refund", refund_id=refund_id, **given)
+    def refund(self, owner: Connection, payment_id: str, amount: int = 100, **columns: Any) -> str:
+        given = {"refund_id": plant_refund(owner, payment_id, amount=amount), "amount": amount}
+        return plant_operation(owner, payment_id, kind="refund", **given, **columns)
 
     def test_is_not_asked_for_while_it_is_open(self, owner):
         payment_id = plant_payment(owner, "SUCCESS")
@@ -203,21 +230,7 @@ class TestARefundOfADisputedPayment:
         payment_id = plant_payment(owner, "SUCCESS")
         owner.commit()
         plant_dispute(owner, payment_id)
-        refused: list[Exception] = []
 
-        def ask() -> None:
-            other = committed_db.connect(owner=True)
-            try:
-                self.refund(other, payment_id)
-            except errors.RestrictViolation as error:
-                refused.append(error)
-            finally:
-                other.close()
+        refused = refused_beside(owner, committed_db, lambda other: self.refund(other, payment_id))
 
-        asking = threading.Thread(target=ask)
-        asking.start()
-        waiting_for_lock(committed_db)
-        owner.commit()
-        asking.join()
-
-        assert len(refused) == 1
+        assert "is not refunded" in str(refused)

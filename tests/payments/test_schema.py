@@ -181,7 +181,6 @@ NEW_OPERATIONS = {
     "an unknown kind": ({"kind": "payout"}, "operation_kind_known"),
     "an unknown state": ({"state": "lost", "settled_at": "2026-01-01"}, "operation_state_known"),
     "no amount": ({"amount": 0}, "operation_amount_in_bounds"),
-    "a refund without its refund": ({"kind": "refund"}, "operation_refund_iff_refund"),
     "an end without its time": ({"state": "succeeded"}, "operation_settled_iff_not_open"),
     "a time without its end": ({"settled_at": "2026-01-01"}, "operation_settled_iff_not_open"),
 }
@@ -195,6 +194,13 @@ def test_no_operation_has(owner, columns, constraint):
         plant_operation(owner, payment_id, **columns)
 
 
+def test_no_operation_is_a_refund_without_its_refund(owner):
+    payment_id = plant_payment(owner, "SUCCESS")
+
+    with refuses(errors.CheckViolation, "operation_refund_iff_refund"):
+        plant_operation(owner, payment_id, kind="refund")
+
+
 def test_a_payment_has_one_charge(owner):
     payment_id = plant_payment(owner)
     plant_operation(owner, payment_id)
@@ -206,10 +212,10 @@ def test_a_payment_has_one_charge(owner):
 def test_a_refund_has_one_operation(owner):
     payment_id = plant_payment(owner, "SUCCESS")
     refund_id = plant_refund(owner, payment_id)
-    plant_operation(owner, payment_id, kind="refund", refund_id=refund_id)
+    plant_operation(owner, payment_id, kind="refund", refund_id=refund_id, amount=100)
 
     with refuses(errors.UniqueViolation, "refund_id"):
-        plant_operation(owner, payment_id, kind="refund", refund_id=refund_id)
+        plant_operation(owner, payment_id, kind="refund", refund_id=refund_id, amount=100)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from core.db import rows
 from tests.payments.planting import plant_operation, plant_payment, plant_refund, update
 
 
-def plant_unasked(owner: Connection, **columns: object) -> str:
-    payment_id = plant_payment(owner, "SUCCESS")
-    given = {"provider_id": "re_x", "unasked_id": "re_x", **columns}
+def plant_unasked(owner: Connection, gateway: str = "mock_success", **columns: object) -> str:
+    payment_id = plant_payment(owner, "SUCCESS", gateway=gateway)
+    made = {"provider_id": "re_x", "unasked_id": "re_x", "gateway": gateway, "amount": 100}
+    given = {**made, **columns}
     refund_id = plant_refund(owner, payment_id)
     return plant_operation(owner, payment_id, kind="refund", refund_id=refund_id, **given)
 

@@ -18,6 +18,10 @@ from tests.payments.planting import (
 PAYMENT, OPERATION = "payments_payment", "payments_operation"
 
 
+def a_hold(owner: Connection) -> str:
+    return plant_payment(owner, "AUTHORIZED", capture_method="manual")
+
+
 def plant_claiming(owner: Connection, payment_id: str, **columns: Any) -> str:
     """Plant a capture or void that a merchant asked for and that is open."""
     return plant_operation(owner, payment_id, **{"claims": payment_id, **columns})
@@ -70,7 +74,7 @@ def test_only_what_succeeded_has_captured_anything(owner, status):
 @pytest.mark.parametrize("first", ["capture", "void"])
 @pytest.mark.parametrize("second", ["capture", "void"])
 def test_one_capture_or_void_is_asked_for_at_a_time(owner, first, second):
-    payment_id = plant_payment(owner, "AUTHORIZED")
+    payment_id = a_hold(owner)
     plant_claiming(owner, payment_id, kind=first)
 
     with pytest.raises(errors.UniqueViolation, match="operation_one_open_for_a_hold"):
@@ -78,7 +82,7 @@ def test_one_capture_or_void_is_asked_for_at_a_time(owner, first, second):
 
 
 def test_another_may_follow_one_that_failed(owner):
-    payment_id = plant_payment(owner, "AUTHORIZED")
+    payment_id = a_hold(owner)
     first = plant_claiming(owner, payment_id, kind="capture")
     update(owner, OPERATION, first, state="failed", settled_at="2026-01-01", claims=None)
 
@@ -86,14 +90,14 @@ def test_another_may_follow_one_that_failed(owner):
 
 
 def test_what_a_provider_did_by_itself_is_a_fact_beside_what_is_asked_for(owner):
-    payment_id = plant_payment(owner, "AUTHORIZED")
+    payment_id = a_hold(owner)
     plant_claiming(owner, payment_id, kind="capture")
 
     assert plant_operation(owner, payment_id, kind="void", unasked_id="v", provider_id="v")
 
 
 def test_one_that_had_failed_may_succeed_while_another_is_open(owner):
-    payment_id = plant_payment(owner, "AUTHORIZED")
+    payment_id = a_hold(owner)
     ended = {"state": "failed", "settled_at": "2026-01-01"}
     first = plant_operation(owner, payment_id, kind="capture", **ended)
     plant_claiming(owner, payment_id, kind="capture")
@@ -110,7 +114,7 @@ UNCLAIMED = {
 @pytest.mark.parametrize("columns", UNCLAIMED.values(), ids=UNCLAIMED)
 def test_there_is_not(owner, columns):
     with pytest.raises(errors.CheckViolation, match="operation_claims_while_open"):
-        plant_operation(owner, plant_payment(owner, "AUTHORIZED"), **columns)
+        plant_operation(owner, a_hold(owner), **columns)
 
 
 CLAIMING = {
@@ -123,18 +127,18 @@ CLAIMING = {
 @pytest.mark.parametrize("columns", CLAIMING.values(), ids=CLAIMING)
 def test_a_payment_is_not_claimed_by(owner, columns):
     with pytest.raises(errors.CheckViolation, match="operation_claims_while_open"):
-        plant_claiming(owner, plant_payment(owner, "AUTHORIZED"), **columns)
+        plant_claiming(owner, a_hold(owner), **columns)
 
 
 def test_a_claim_is_on_its_own_payment(owner):
-    payment_id, other = plant_payment(owner, "AUTHORIZED"), plant_payment(owner, "AUTHORIZED")
+    payment_id, other = a_hold(owner), a_hold(owner)
 
     with pytest.raises(errors.CheckViolation, match="operation_claims_while_open"):
         plant_claiming(owner, payment_id, kind="void", claims=other)
 
 
 def test_a_capture_is_of_no_refund(owner):
-    payment_id = plant_payment(owner, "SUCCESS")
+    payment_id = a_hold(owner)
     refund_id = plant_refund(owner, payment_id)
 
     with pytest.raises(errors.CheckViolation, match="operation_refund_iff_refund"):
@@ -146,7 +150,7 @@ def test_only_a_charge_is_closed_unsent(owner):
 
     assert plant_operation(owner, plant_payment(owner), **ended)
     with pytest.raises(errors.CheckViolation, match="operation_closed_only_if_charge"):
-        plant_operation(owner, plant_payment(owner), kind="void", **ended)
+        plant_operation(owner, a_hold(owner), kind="void", **ended)
 
 
 @pytest.mark.parametrize("after", ["failed", "open"])
@@ -163,4 +167,4 @@ def test_only_a_charge_is_looked_up_again_after_it_succeeded(owner):
 
     assert plant_operation(owner, plant_payment(owner), **ended)
     with pytest.raises(errors.CheckViolation, match="operation_rechecked_only_if_it_may_change"):
-        plant_operation(owner, plant_payment(owner), kind="capture", **ended)
+        plant_operation(owner, a_hold(owner), kind="capture", **ended)

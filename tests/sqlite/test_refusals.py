@@ -10,7 +10,7 @@ from core.refusals import all_refusals
 from outbox.invariants import GUARDS as OF_OUTBOX
 from payments.invariants import GUARDS as OF_PAYMENTS
 from tests.sqlite.files import Files, manage
-from tests.sqlite.planting import OTHER, ROWS, plant, plant_parents
+from tests.sqlite.planting import OTHER, PAYMENT, ROWS, plant, plant_parents
 from webhooks.delivery_invariants import GUARDS as OF_WEBHOOKS
 
 APPEND_ONLY = [
@@ -147,12 +147,13 @@ def test_a_beginning_is_refused(connection, table, columns, said):
         plant(connection, table, **columns)
 
 
-REFUND = {"kind": "refund", "refund_id": OTHER}
+REFUND = {"kind": "refund", "refund_id": PAYMENT}
 
 
 @pytest.mark.parametrize("status", ["OPEN", "LOST"])
 def test_a_refund_of_what_is_disputed_or_lost_is_refused(connection, status):
     plant_parents(connection, "payments_disputefact")
+    plant(connection, "payments_refund")
     if status == "LOST":
         decided = "status = 'LOST', version = 2, decided_at = '2026-01-01'"
         connection.execute(f"UPDATE payments_dispute SET {decided}")
@@ -164,12 +165,51 @@ def test_a_refund_of_what_is_disputed_or_lost_is_refused(connection, status):
 @pytest.mark.parametrize("unasked_id", ["", "re_x"])
 def test_a_refund_of_what_was_won_or_of_the_providers_own_is_not_refused(connection, unasked_id):
     plant_parents(connection, "payments_disputefact")
+    plant(connection, "payments_refund")
     if not unasked_id:
         decided = "status = 'WON', version = 2, decided_at = '2026-01-01'"
         connection.execute(f"UPDATE payments_dispute SET {decided}")
 
     plant(connection, "payments_operation", **REFUND, unasked_id=unasked_id,
           provider_id=unasked_id)  # fmt: skip
+
+
+UNFIT = {
+    "a void of a payment without a hold": {"kind": "void"},
+    "a capture of one without a hold": {"kind": "capture"},
+    "a capture of what is taken at once": {"kind": "capture", "unasked_id": "x"},
+    "a void of another sum": {"kind": "void", "amount": 2, "unasked_id": "x"},
+    "a refund of none": {"kind": "refund", "refund_id": PAYMENT, "unasked_id": "x"},
+    "a void at another gateway": {"kind": "void", "gateway": "g", "unasked_id": "x"},
+    "a void in another currency": {"kind": "void", "currency": "USD", "unasked_id": "x"},
+}
+
+
+@pytest.mark.parametrize("columns", UNFIT.values(), ids=UNFIT)
+def test_there_is_not(connection, columns):
+    plant(connection, "payments_payment")
+    of_it = {"provider_id": columns.get("unasked_id", "")}
+
+    with pytest.raises(sqlite3.IntegrityError, match="an operation fits what it is for"):
+        plant(connection, "payments_operation", **columns, **of_it)
+
+
+def test_a_void_of_what_waits_for_its_payer_is_not_refused(connection):
+    plant(connection, "payments_payment")
+    for version, columns in (
+        (2, "status = 'PROCESSING'"),
+        (3, "status = 'REQUIRES_ACTION', next_action_url = 'https://pay.test/act'"),
+    ):
+        connection.execute(f"UPDATE payments_payment SET version = {version}, {columns}")
+
+    plant(connection, "payments_operation", kind="void", claims=PAYMENT)
+
+
+def test_a_second_dispute_over_the_same_money_is_refused(connection):
+    plant_parents(connection, "payments_disputefact")
+
+    with pytest.raises(sqlite3.IntegrityError, match="a dispute fits its payment"):
+        plant(connection, "payments_dispute", id=OTHER, provider_id="dp_2")
 
 
 @pytest.mark.parametrize("table", sorted(ROWS))
