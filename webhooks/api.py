@@ -21,6 +21,7 @@ from core.errors import Problem
 from core.idempotency import Answer
 from core.kill_points import reached
 from core.logging import bind, current
+from core.newest import chosen, newest
 from core.pagination import NewestFirst
 from core.viewsets import Door
 from payments.openapi import ERRORS, IDEMPOTENCY_KEY
@@ -42,6 +43,9 @@ from webhooks.serializers import (
 )
 
 READ, WRITE = "webhooks:read", "webhooks:write"
+# Twice as many as a schedule has.
+ATTEMPTS_SHOWN = 20
+NEWEST_ATTEMPTS = newest("webhooks_deliveryattempt", "delivery_id")
 
 
 def _once(request: Request, make: Callable[[], Answer]) -> HttpResponse:
@@ -226,12 +230,12 @@ class DeliveryViewSet(Door, GenericViewSet[Delivery]):
         return {"endpoint_id": self.kwargs["endpoint_id"]}
 
     def list(self, request: Request, endpoint_id: UUID) -> Response:
-        """Return the deliveries with their attempts, newest first."""
+        """Return the deliveries with their last attempts, newest first."""
         page = self.paginate_queryset(self.get_queryset()) or []
         return self.get_paginated_response(_shown(page))
 
     def retrieve(self, request: Request, endpoint_id: UUID, pk: UUID) -> Response:
-        """Return a delivery with its attempts."""
+        """Return a delivery with its last attempts."""
         return Response(_shown([self.get_object()])[0])
 
     @extend_schema(
@@ -268,6 +272,7 @@ def _delivery_answer(delivery: Delivery) -> Answer:
 def _shown(deliveries: list[Delivery]) -> list[dict[str, Any]]:
     now = timezone.now()
     attempts: dict[UUID, list[dict[str, Any]]] = {one.id: [] for one in deliveries}
-    for attempt in DeliveryAttempt.objects.filter(delivery__in=deliveries).order_by("id"):
+    last = chosen(NEWEST_ATTEMPTS, list(attempts), ATTEMPTS_SHOWN)
+    for attempt in DeliveryAttempt.objects.filter(id__in=last).order_by("id"):
         attempts[attempt.delivery_id].append(attempt_dict(attempt, now))
     return [{**delivery_dict(one, now), "attempts": attempts[one.id]} for one in deliveries]

@@ -31,9 +31,9 @@ from webhooks.trail import beginnings
 
 log = get_logger(__name__)
 
-# An endpoint that has failed so often in a row is asked with one of a batch, and the others wait.
+# An endpoint that has failed so often in a row is asked with one at a time, and the others wait.
 BREAKER_FAILURES = 50
-BREAKER_WAIT_SECONDS = 60.0
+BREAKER_WAIT = timedelta(seconds=60)
 DISABLED, GONE_REASON = "endpoint_disabled", "endpoint_gone"
 EXHAUSTED, GIVEN_UP = "tries_exhausted", "given_up"
 
@@ -129,15 +129,13 @@ class DeliveryHandler:
     def prepare(self, case: Round, messages: Sequence[Started]) -> Mapping[UUID, Plan]:
         """Write down what we are about to send, and return it."""
         secrets = keeping.valid(case.endpoints)
-        asked: set[UUID] = set()
         plans: dict[UUID, Plan] = {}
         attempts: list[DeliveryAttempt] = []
         for message in messages:
-            plan = _without_call(case, message, asked)
+            plan = _without_call(case, message)
             if plan is None:
                 delivery = case.deliveries[message.subject_id]
-                attempts.append(_intended(delivery, message))
-                asked.add(delivery.endpoint_id)
+                attempts.append(_intended(case, delivery, message))
                 plan = Call(_post(case, delivery, attempts[-1], secrets[delivery.endpoint_id]))
             plans[message.id] = plan
         DeliveryAttempt.objects.bulk_create(attempts)
@@ -196,7 +194,7 @@ class DeliveryHandler:
         case.write()
 
 
-def _without_call(case: Round, message: Started, asked: set[UUID]) -> Plan | None:
+def _without_call(case: Round, message: Started) -> Plan | None:
     delivery = case.deliveries.get(message.subject_id)
     if delivery is None:
         log.error("message.without_subject", message_id=str(message.id))
@@ -214,14 +212,24 @@ def _without_call(case: Round, message: Started, asked: set[UUID]) -> Plan | Non
     if message.lane != fanout.lane(endpoint):
         # What waited while others were let down would hold a slot as they did.
         return Again(timedelta(0), "moved", spends=False, lane=fanout.lane(endpoint))
-    if endpoint.failures >= BREAKER_FAILURES and endpoint.id in asked:
-        wait = timedelta(seconds=BREAKER_WAIT_SECONDS * uniform(0.5, 1.5))  # noqa: S311
+    return _too_early(case, delivery, endpoint)
+
+
+def _too_early(case: Round, delivery: Delivery, endpoint: Endpoint) -> Again | None:
+    if delivery.hidden_until and case.now < delivery.hidden_until:
+        # Sent again by its merchant, who must not see by that when the last try was over.
+        return Again(delivery.hidden_until - case.now, "not_yet", spends=False)
+    if endpoint.probe_at and case.now < endpoint.probe_at:
+        wait = BREAKER_WAIT * uniform(0.5, 1.5)  # noqa: S311
         delivery.next_attempt_at = case.now + wait
         return Again(wait, "held_back", spends=False)
     return None
 
 
-def _intended(delivery: Delivery, message: Started) -> DeliveryAttempt:
+def _intended(case: Round, delivery: Delivery, message: Started) -> DeliveryAttempt:
+    endpoint = case.endpoint_of(delivery)
+    if endpoint.failures >= BREAKER_FAILURES:
+        endpoint.probe_at = case.now + BREAKER_WAIT
     delivery.tries += 1
     delivery.next_attempt_at = delivery.hidden_until = None
     return DeliveryAttempt(

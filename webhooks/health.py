@@ -22,7 +22,7 @@ DETAIL_LENGTH = 500
 SLOW_SECONDS = 1.0
 HEALTH = (
     *("status", "disabled_by", "disabled_detail", "disabled_at", "failures", "failing_since"),
-    *("is_slow", "version", "updated_at"),
+    *("probe_at", "is_slow", "version", "updated_at"),
 )
 
 
@@ -36,7 +36,7 @@ def timed(endpoint: Endpoint, seconds: float) -> None:
 
 def succeeded(endpoint: Endpoint) -> None:
     """Note that an endpoint took something; the caller writes it down."""
-    endpoint.failures, endpoint.failing_since = 0, None
+    endpoint.failures, endpoint.failing_since, endpoint.probe_at = 0, None, None
 
 
 @needs_transaction

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from core.meanings import Rows, means
 from core.portable import time
+from webhooks.api import NEWEST_ATTEMPTS
 from webhooks.applying import _WRITE_APPLIED, _WRITE_PARKED
 from webhooks.delivering import ANSWER, PROGRESS, WRITE
 from webhooks.ingress import _STORE
@@ -66,3 +67,10 @@ def write(values: Sequence[tuple[Any, ...]]) -> Rows:
         found = Delivery.objects.filter(id=delivery_id)
         found.update(**dict(zip(PROGRESS, progress, strict=True)))
     return [(delivery_id,) for delivery_id, *_ in values]
+
+
+@means(NEWEST_ATTEMPTS)
+def newest_attempts(deliveries: Sequence[str], limit: int) -> Rows:
+    """Find the newest attempts of each delivery."""
+    found = [DeliveryAttempt.objects.filter(delivery_id=one).order_by("-id") for one in deliveries]
+    return [(attempt.id,) for attempts in found for attempt in attempts[:limit]]

@@ -39,7 +39,8 @@ class Endpoint(models.Model):
     """An address of a merchant's, and which events it wants (``*`` is all of them).
 
     ``place`` is what bounds how many a merchant may have. ``failures`` counts since the last
-    success, and ``failing_since`` is when the first of them was.
+    success, and ``failing_since`` is when the first of them was; after many nothing is sent before
+    ``probe_at``.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -57,6 +58,7 @@ class Endpoint(models.Model):
     disabled_at = models.DateTimeField(null=True)
     failures = models.IntegerField(default=0)
     failing_since = models.DateTimeField(null=True)
+    probe_at = models.DateTimeField(null=True)
     is_slow = models.BooleanField(default=False)  # its last try took long
     version = models.IntegerField(default=1)  # counts changes of status
     created_at = models.DateTimeField(db_default=Now())

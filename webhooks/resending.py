@@ -110,14 +110,18 @@ def _refuse_if_closed(endpoint: Endpoint) -> None:
 
 
 def _send_again(deliveries: Sequence[Delivery]) -> None:
-    """Begin a new schedule for each; what is under way, or waits, goes now."""
+    """Begin a new schedule for each; what is under way, or waits, goes now.
+
+    But not before it may be shown what the last try met.
+    """
     for delivery in deliveries:
         delivery.status, delivery.reason, delivery.tries = DeliveryStatus.PENDING, "", 0
-        delivery.next_attempt_at = delivery.finished_at = delivery.hidden_until = None
+        delivery.next_attempt_at = delivery.finished_at = None
     Delivery.objects.bulk_update(
-        deliveries,
-        ["status", "reason", "tries", "next_attempt_at", "finished_at", "hidden_until"],
+        deliveries, ["status", "reason", "tries", "next_attempt_at", "finished_at"]
     )
+    # Who asks for it is sent one, however often the endpoint has failed.
+    Endpoint.objects.filter(id__in={one.endpoint_id for one in deliveries}).update(probe_at=None)
     ids = [delivery.id for delivery in deliveries]
     staging.hasten(ids)
     waiting = Message.objects.filter(subject_id__in=ids, state__in=_ACTIVE)

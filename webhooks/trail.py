@@ -121,7 +121,9 @@ class DeliveryAttempt(models.Model):
     """One try: intended before the socket opens, answered after. What was heard is a fact."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.PROTECT, related_name="attempts", db_index=False
+    )
     message_id = models.UUIDField()
     epoch = models.IntegerField()
     intended_at = models.DateTimeField(db_default=Now())
@@ -134,10 +136,14 @@ class DeliveryAttempt(models.Model):
 
     class Meta:
         default_permissions: ClassVar = ["view"]
+        indexes: ClassVar = [
+            models.Index(fields=["delivery", "id"], name="delivery_attempt_newest_first"),
+        ]
         constraints: ClassVar = [
+            # Not the delivery first, or the planner takes this for the newest of each.
             models.UniqueConstraint(
                 name="delivery_attempt_once_per_start",
-                fields=["delivery", "message_id", "epoch"],
+                fields=["message_id", "epoch", "delivery"],
             ),
             models.CheckConstraint(
                 name="delivery_attempt_result_known",

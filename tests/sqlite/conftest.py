@@ -34,7 +34,7 @@ def in_the_orms_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(meanings._meanings, db.NOW)
     monkeypatch.setattr(db, "on_sqlite", lambda: True)
     monkeypatch.setattr("payments.creation.on_sqlite", lambda: True)
-    monkeypatch.setattr("payments.expanding.on_sqlite", lambda: True)
+    monkeypatch.setattr("core.newest.on_sqlite", lambda: True)
     monkeypatch.setattr("ledger.books.on_sqlite", lambda: True)
 
 

@@ -1,12 +1,14 @@
 """What an endpoint does says how it is sent to, and whether it is sent to at all."""
 
 import socket
+from datetime import timedelta
 
 import pytest
 
 from core.db import rows
 from tests.money import drain, hurry, run_due
 from tests.webhooks.endpoint_shop import (
+    Told,
     attempts,
     events,
     number,
@@ -16,7 +18,6 @@ from tests.webhooks.endpoint_shop import (
 )
 from tests.webhooks.sinks import Sink, a_sink
 from webhooks import fanout
-from webhooks.models import Delivery
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -144,16 +145,63 @@ class TestAnEndpointThatIsGone:
             ("canceled", "endpoint_disabled"),
         }
 
-    def test_is_left_alone_but_for_one_of_a_batch(self, sink: Sink):
+
+class TestAnEndpointThatHasFailedFiftyTimes:
+    def test_is_tried_once_a_minute_in_however_many_batches(self, sink: Sink):
         sink.statuses = [500]
-        endpoint = told(sink.url, events=["payment.created"])
-        rows("UPDATE webhooks_endpoint SET failures = 50, failing_since = now()")
+        endpoint = failing(sink)
         sell(endpoint.shop, 5)
 
         run_due()
+        hurry()
+        run_due()
 
         assert len(sink.came) == 1
-        assert Delivery.objects.filter(status="pending").count() == 5
+        assert sorted(one.tries for one in endpoint.deliveries()) == [0, 0, 0, 0, 1]
+        rows("UPDATE webhooks_endpoint SET probe_at = now()")
+        hurry()
+        run_due()
+        assert len(sink.came) == 2
+
+    def test_is_sent_everything_once_it_took_one(self, sink: Sink):
+        endpoint = failing(sink)
+        sell(endpoint.shop, 5)
+        run_due()
+        assert len(sink.came) == 1
+
+        hurry()
+        run_due()
+
+        assert len(sink.came) == 5
+        assert endpoint.row.probe_at is None
+
+    def test_has_the_others_wait_for_about_a_minute(self, sink: Sink):
+        sink.statuses = [500]
+        endpoint = failing(sink)
+        sell(endpoint.shop, 2)
+
+        run_due()
+
+        waits = "SELECT max(available_at) - now() FROM outbox_message WHERE state = 0"
+        assert timedelta(seconds=28) < rows(waits)[0][0] < timedelta(seconds=90)
+
+    def test_is_tried_at_once_when_its_merchant_sends_again(self, sink: Sink):
+        sink.statuses = [500]
+        endpoint = failing(sink)
+        sell(endpoint.shop, 2)
+        run_due()
+        waiting = next(one for one in endpoint.deliveries() if not one.tries)
+
+        assert endpoint.post(f"deliveries/{waiting.id}/resend").status_code == 202
+        run_due()
+
+        assert len(sink.came) == 2
+
+
+def failing(sink: Sink) -> Told:
+    endpoint = told(sink.url, events=["payment.created"])
+    rows("UPDATE webhooks_endpoint SET failures = 50, failing_since = now()")
+    return endpoint
 
 
 def lanes() -> list[str]:

@@ -10,9 +10,10 @@ from django.db import connections
 
 from core.db import rows
 from tests.money import drain, hurry, problem, run_due
-from tests.webhooks.endpoint_shop import number, numbers, patch, sell, told
+from tests.webhooks.endpoint_shop import attempts, number, numbers, patch, sell, told, wait
 from tests.webhooks.sinks import Sink, a_sink
 from webhooks import resending
+from webhooks.api import NEWEST_ATTEMPTS
 from webhooks.models import Delivery, DeliveryAttempt
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -78,6 +79,49 @@ class TestTheLog:
         ((waits,),) = rows("SELECT available_at - now() FROM outbox_message WHERE state = 0")
         assert timedelta(seconds=18) < waits < timedelta(seconds=21.5)
 
+    def test_shows_the_last_attempts_of_each(self, sink: Sink):
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop, 2)
+        drain()
+        first, second = endpoint.deliveries()
+        made = [DeliveryAttempt(delivery=first, message_id=uuid4(), epoch=1) for _ in range(30)]
+        DeliveryAttempt.objects.bulk_create(made)
+
+        answer = endpoint.shop.get(f"{endpoint.path}deliveries/")
+        alone = endpoint.shop.get(f"{endpoint.path}deliveries/{first.id}/").json()
+
+        shown = {one["id"]: one["attempts"] for one in answer.json()["results"]}
+        assert [one["id"] for one in shown[str(first.id)]] == [str(one.id) for one in made[-20:]]
+        assert len(shown[str(second.id)]) == 1
+        assert alone["attempts"] == shown[str(first.id)]
+
+    def test_reads_no_attempts_but_those_it_shows(self, sink: Sink):
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+        (delivery,) = endpoint.deliveries()
+        rows(MANY_ATTEMPTS, [str(delivery.id)])
+        rows("ANALYZE webhooks_deliveryattempt")
+
+        found = rows(f"EXPLAIN (ANALYZE) {NEWEST_ATTEMPTS}", ([str(delivery.id)], 20))
+
+        plan = "\n".join(line for (line,) in found)
+        assert "delivery_attempt_newest_first" in plan
+        assert "Sort" not in plan
+
+
+def waiting() -> timedelta:
+    """Return how long the one delivery waits, as it has to."""
+    found = wait()
+    assert found is not None
+    return found
+
+
+MANY_ATTEMPTS = """
+    INSERT INTO webhooks_deliveryattempt
+        (id, delivery_id, message_id, epoch, result, detail, excerpt)
+    SELECT gen_random_uuid(), %s, gen_random_uuid(), 1, '', '', '' FROM generate_series(1, 3000)
+"""
+
 
 def seen(endpoint):
     path = f"{endpoint.path}deliveries/"
@@ -99,6 +143,40 @@ class TestSendingAgain:
         assert sink.came[0].body == sink.came[1].body
         assert sink.came[0].headers["webhook-id"] == sink.came[1].headers["webhook-id"]
         assert DeliveryAttempt.objects.count() == 2
+
+    def test_waits_until_the_last_try_may_be_spoken_of(self, sink: Sink):
+        endpoint = told("http://127.0.0.1:1/", events=["payment.created"])
+        sell(endpoint.shop)
+        run_due()
+        (delivery,) = endpoint.deliveries()
+
+        endpoint.post(f"deliveries/{delivery.id}/resend")
+        run_due()
+
+        assert DeliveryAttempt.objects.count() == 1
+        assert seen(endpoint)["status"] == "pending"
+        assert timedelta(seconds=10) < waiting() <= timedelta(seconds=15)
+        rows("UPDATE webhooks_delivery SET hidden_until = now()")
+        hurry()
+        run_due()
+        assert DeliveryAttempt.objects.count() == 2
+
+    def test_waits_as_long_when_it_was_asked_for_meanwhile(self, sink: Sink):
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+        (delivery,) = endpoint.deliveries()
+
+        def hang_up(handler) -> None:
+            assert endpoint.post(f"deliveries/{delivery.id}/resend").status_code == 202
+            handler.close_connection = True
+
+        sink.answer = hang_up
+        run_due()
+        sink.answer = None
+        run_due()
+
+        assert [one.result for one in attempts()] == ["no_answer"]
+        assert timedelta(seconds=10) < waiting() <= timedelta(seconds=15)
 
     def test_happens_once_for_one_key(self, sink: Sink):
         endpoint, key = told(sink.url, events=["payment.created"]), str(uuid4())
