@@ -3,8 +3,8 @@
 A long statement costs more to plan than to run. ``PREPARE`` makes that a cost of the connection;
 `plan_cache_mode` of the serving role (``config/stack/roles.py``) keeps the server from planning
 anew for each set of values. Behind a pooler that gives every transaction another server
-connection a prepared statement may be missing, or be there already: the connection then goes on
-with the plain statement.
+connection a prepared statement may be missing, or be there already: from then on the plain
+statements are used.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any, Self
 from uuid import UUID
 from weakref import WeakKeyDictionary, WeakSet
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
@@ -28,7 +28,8 @@ _POOLED = {"26000", "42P05"}
 
 # By the driver's connections, so that a new one begins with nothing.
 _prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
-_pooled: WeakSet[Any] = WeakSet()
+# By Django's, for the next one leads to the same pooler.
+_pooled: WeakSet[BaseDatabaseWrapper] = WeakSet()
 
 
 class Prepared(str):
@@ -76,7 +77,7 @@ class Prepared(str):
 
     def _send(self, connection: BaseDatabaseWrapper, cursor: CursorWrapper, params: Any) -> None:
         driver = connection.connection
-        if driver not in _pooled:
+        if connection not in _pooled:
             try:
                 if self.name not in _prepared.setdefault(driver, set()):
                     cursor.execute(self._prepare)
@@ -86,10 +87,11 @@ class Prepared(str):
                 if getattr(error.__cause__, "pgcode", None) not in _POOLED:
                     raise
                 # The connection is not ours alone.
-                _pooled.add(driver)
+                _pooled.add(connection)
                 log.info("prepared.pooled", statement=self.name)
                 if connection.in_atomic_block:
-                    raise  # of this transaction nothing is left
+                    # Of this transaction nothing is left, and another one will do.
+                    raise OperationalError(str(error)) from error
             else:
                 return
         cursor.execute(str(self), params)

@@ -38,20 +38,26 @@ _START_LOCALLY = Prepared(
     "start_locally", _START.replace("WHERE", f"WHERE {UNHURRIED} AND m.kind = ANY(%(kinds)s) AND")
 )
 
-_OURS = """
+_OURS = Prepared(
+    "ours",
+    """
     SELECT m.id FROM outbox_message m
     JOIN unnest(%(ids)s::uuid[], %(epochs)s::int[]) AS t(id, epoch) USING (id, epoch)
     WHERE m.state IN (0, 1)
     ORDER BY m.id FOR NO KEY UPDATE OF m
-"""
+""",
+)
 
-_DONE = """
+_DONE = Prepared(
+    "done",
+    """
     UPDATE outbox_message m
     SET state = 8, finished_at = now(), lease_until = NULL, job = NULL
     FROM unnest(%(ids)s::uuid[], %(epochs)s::int[]) AS t(id, epoch)
     WHERE m.id = t.id AND m.epoch = t.epoch AND m.state IN (0, 1)
     RETURNING m.id
-"""
+""",
+)
 
 # A settle whose commit went through but whose reply was lost is written again: a message that
 # waits already, and was not swept, has been counted.

@@ -1,11 +1,11 @@
 """A statement is planned once for a connection, and goes on where it cannot be."""
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.transaction import set_rollback
 
 from core.db import named_row, rows, transaction
-from core.prepared import Prepared
+from core.prepared import Prepared, _pooled
 
 SUM = Prepared("sum", "SELECT %(left)s::int + %(right)s AS sum, %(left)s::text || '%%' AS text")
 
@@ -17,6 +17,8 @@ def names():
 @pytest.fixture(autouse=True)
 def _new_connection(committed_db):
     connection.close()
+    yield
+    _pooled.clear()
 
 
 def test_a_row_comes_back_by_name():
@@ -62,9 +64,22 @@ def test_inside_a_transaction_a_pooler_is_an_error_and_not_half_a_transaction():
 
     with transaction():
         rows("DEALLOCATE ALL")
-        with pytest.raises(DatabaseError, match="does not exist"):
+        with pytest.raises(OperationalError, match="does not exist"):
             named_row(SUM, {"left": 1, "right": 1})
         set_rollback(True)
+
+
+def test_a_pooler_that_was_met_inside_a_transaction_is_met_once():
+    with transaction():
+        rows(f"PREPARE {SUM.name} AS SELECT 'something else'")
+        with pytest.raises(OperationalError, match="already exists"):
+            named_row(SUM, {"left": 1, "right": 1})
+        set_rollback(True)
+    connection.close()
+
+    with transaction():
+        assert named_row(SUM, {"left": 1, "right": 1})["sum"] == 2
+    assert names() == []
 
 
 def test_an_error_of_the_statement_itself_is_raised_once():
