@@ -102,9 +102,7 @@ def _run_locally(handler: Handler, tickets: Sequence[Ticket], worker: str) -> se
     )
     if started:
         reached("worker.after_local_start")
-    for first in range(0, len(started), SETTLE_GROUP_MAX):
-        group = started[first : first + SETTLE_GROUP_MAX]
-        endings.settle(handler, [(message, None) for message in group], lease_end)
+        endings.settle(handler, [(message, None) for message in started], lease_end)
     return {message.ticket for message in started}
 
 
