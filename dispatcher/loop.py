@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, connection
 from core.heartbeat import beat
 from core.kill_points import reached
 from core.logging import get_logger
+from dispatcher import shares
 from dispatcher.housekeeping import Housekeeping
 from dispatcher.publishing import Breaker, BrokerAway, Publisher
 from dispatcher.window import Window
@@ -172,8 +173,12 @@ class Loop:
     def _in_turn(self, lanes: list[str]) -> list[str]:
         """Put first who waited longest: slow lanes share what only one of them may have."""
         places = {lane: place for place, lane in enumerate(self._served)}
+        owners = {shares.owner(lane): place for lane, place in places.items()}
         shuffled = random.sample(lanes, len(lanes))
-        return sorted(shuffled, key=lambda lane: places.get(lane, -1))
+        return sorted(
+            shuffled,
+            key=lambda lane: (owners.get(shares.owner(lane), -1), places.get(lane, -1)),
+        )
 
     def _due_lanes(self) -> list[str]:
         if time.monotonic() < self._next_full_poll:

@@ -4,7 +4,8 @@ Anybody may name an address that lets us wait until our time is up, for as many 
 like. So that this costs nobody else a delivery that is on time:
 
 - a job is of one endpoint, and an endpoint has one job in flight at most;
-- endpoints that let us wait (``webhooks.fanout.SLOWLY``) share a quarter of the slots, by turns;
+- endpoints that let us wait (``webhooks.fanout.SLOWLY``) share a quarter of the slots, by turns:
+  merchants first, and then those of each;
 - of the others, a merchant has one job in flight at most, so who begins to let us wait takes one
   slot, once;
 - one slot is nobody's who is told anything.
@@ -31,6 +32,11 @@ def free_jobs(lane: str, in_flight: Sequence[str], slots: int) -> int:
         slow = sum(of.startswith(_SLOW) for of in deliveries)
         return int(slow < max(1, slots // 4))
     return int(not any(_merchant_of(of) == _merchant_of(lane) for of in deliveries))
+
+
+def owner(lane: str) -> str:
+    """Return who takes turns for a lane: a merchant for all of its slow endpoints, or the lane."""
+    return _merchant_of(lane) if is_delivery(lane) else lane
 
 
 def _merchant_of(lane: str) -> str:

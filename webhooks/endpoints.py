@@ -1,7 +1,7 @@
 """What merchants do with their endpoints."""
 
 from collections.abc import Mapping, Sequence
-from threading import BoundedSemaphore
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +24,7 @@ TURN_SECONDS = 0.25
 NOT_PUBLIC = "Its host is not a public one."
 NOT_NOW = "The address of the URL's host cannot be looked up now; try again."
 
-_turn = BoundedSemaphore(1)
+_turn = Lock()
 
 
 @outside_transaction

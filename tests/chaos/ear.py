@@ -20,7 +20,7 @@ from standardwebhooks import WebhookVerificationError
 from tests.chaos.proxy import Wires
 from tests.crash.merchants import DEMO_KEY
 from tests.crash.stack import Stack
-from tests.webhooks.sinks import Came, Listening
+from tests.webhooks.sinks import Came, Listening, bodies
 
 WIRE = "workers>merchant"
 POLL_SECONDS = 0.5
@@ -114,13 +114,10 @@ class Ear:
 
     def objections(self, stack: Stack) -> list[str]:
         """Return what was not told, or not as it should have been."""
-        came = list(self._listening.sink.came)
-        bodies: dict[str, set[bytes]] = {}
-        for one in came:
-            bodies.setdefault(one.headers["webhook-id"], set()).add(one.body)
+        heard = bodies(list(self._listening.sink.came))
         told = {
             json.loads(body)["number"]
-            for event, versions in bodies.items()
+            for event, versions in heard.items()
             if event in self._taken
             for body in versions
         }
@@ -130,7 +127,7 @@ class Ear:
             "events that the merchant never took": expected - told,
             "numbers that the merchant was told and nobody gave": told - expected,
             "numbers that are missing in the feed": gaps,
-            "events whose bytes changed": {e for e, found in bodies.items() if len(found) > 1},
+            "events whose bytes changed": {e for e, found in heard.items() if len(found) > 1},
             "events with a bad signature": self._forged,
         }
         return [

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.db import rows
 from dispatcher import shares
 from outbox import leasing
 from tests.dispatcher.driving import tick
@@ -71,6 +72,21 @@ class TestTheDispatcher:
         assert len(deliveries) <= 3
         assert sum(name.startswith("deliver_slowly") for name in deliveries) <= 1
         assert any(one.lane == "charge:mock" for one in flights)
+
+    def test_lets_merchants_take_turns_before_their_endpoints_do(self, loop, broker, settings):
+        settings.WORKER_SLOTS, settings.BATCH_SIZE = 4, 1
+        for name in ("a.1", "a.2", "a.3", "a.4", "b.1"):
+            plant(8, lane=f"deliver_slowly:{name}")
+
+        served = []
+        for _ in range(8):
+            tick(loop, 2)
+            served += [flight.lane for flight in _flights()]
+            rows("UPDATE outbox_message SET state = 8, finished_at = now() WHERE state = 1")
+
+        assert len(served) == 8
+        assert [lane == "deliver_slowly:b.1" for lane in served].count(True) == 4
+        assert {lane[-3:] for lane in served} == {"a.1", "a.2", "a.3", "a.4", "b.1"}
 
 
 def _flights():

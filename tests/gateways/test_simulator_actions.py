@@ -1,7 +1,6 @@
 """What the adapter to the simulator makes of a charge that waits, or waited, for its payer."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 import requests
@@ -19,23 +18,9 @@ from gateways.base import (
 from gateways.providers.simulator import SIGNATURE_HEADER, Simulator
 from tests.gateways.making import AMOUNT, a_charge, asking_for, in_time
 from tests.gateways.simulated import SECRETS, event_of, options
-from tests.simulator.provider import Provider
 
 BACK = "http://127.0.0.1:1/return/1/"
 URL = "https://pay.test/act"
-
-
-@pytest.fixture
-def provider(tmp_path) -> Iterator[Provider]:
-    made = Provider(tmp_path)
-    made.start()
-    yield made
-    made.kill()
-
-
-@pytest.fixture
-def simulator(provider) -> Simulator:
-    return Simulator(**options(provider.url))
 
 
 def waiting(simulator, method="sim_requires_action", **given):

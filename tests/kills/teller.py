@@ -16,6 +16,7 @@ from tests.kills.desk import Desk
 from tests.kills.ground import API_KEY, CONTROL_TOKEN, WEBHOOK_ADDRESS, WEBHOOK_SECRET
 from tests.kills.place import Place
 from tests.outside.journal import Journal
+from tests.webhooks.sinks import bodies
 
 REACHED_SECONDS = 25
 # A refusal is kept under its key, and how a payment stands changes.
@@ -197,10 +198,8 @@ class Teller:
         came = self.place.sink.sink.came
         for one in came:
             one.verified_with(secret)
-        bodies: dict[str, set[bytes]] = {}
-        for one in came:
-            bodies.setdefault(one.headers["webhook-id"], set()).add(one.body)
-        assert all(len(bytes_) == 1 for bytes_ in bodies.values()), bodies
+        heard = bodies(came)
+        assert all(len(bytes_) == 1 for bytes_ in heard.values()), heard
         told = {json.loads(one.body)["number"] for one in came}
         numbers = {number for (number,) in self.place.rows("SELECT number FROM webhooks_body")}
         expected = {n for (n,) in self.place.rows("SELECT number FROM payments_eventnumber")}

@@ -155,13 +155,17 @@ def test_a_void_that_is_heard_of_after_a_capture_changes_nothing_and_calls_a_per
     assert payment.needs_review
 
 
-def test_money_that_is_held_although_nothing_was_sent_calls_a_person():
+def held_although_cancelled_unsent():
     shop = a_shop()
     payment = shop.accepted(gateway="mock", capture_method="manual")
     cancel(shop, payment)
-
     told(payment, "charge.succeeded", provider_id="ch_1")
     drain()
+    return payment
+
+
+def test_money_that_is_held_although_nothing_was_sent_calls_a_person():
+    payment = held_although_cancelled_unsent()
 
     assert standing_of(payment) == ("CANCELED", 0)
     assert payment.needs_review
@@ -169,11 +173,7 @@ def test_money_that_is_held_although_nothing_was_sent_calls_a_person():
 
 
 def test_what_was_cancelled_unsent_stays_so_when_a_hold_is_let_go_elsewhere():
-    shop = a_shop()
-    payment = shop.accepted(gateway="mock", capture_method="manual")
-    cancel(shop, payment)
-    told(payment, "charge.succeeded", provider_id="ch_1")
-    drain()
+    payment = held_although_cancelled_unsent()
 
     run_out(payment)
     drain()

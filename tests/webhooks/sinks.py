@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +22,14 @@ class Came:
     def verified_with(self, secret: str) -> Any:
         """Return the event, verified as merchants do."""
         return Webhook(secret).verify(self.body, self.headers)
+
+
+def bodies(came: Iterable[Came]) -> dict[str, set[bytes]]:
+    """Return what came under each id: the same bytes, however often."""
+    found: dict[str, set[bytes]] = {}
+    for one in came:
+        found.setdefault(one.headers["webhook-id"], set()).add(one.body)
+    return found
 
 
 @dataclass(slots=True)
