@@ -91,7 +91,7 @@ class Prepared(str):
                 log.info("prepared.pooled", statement=self.name)
                 if connection.in_atomic_block:
                     # Of this transaction nothing is left, and another one will do.
-                    raise OperationalError(str(error)) from error
+                    raise OperationalError(str(error)) from error.__cause__
             else:
                 return
         cursor.execute(str(self), params)

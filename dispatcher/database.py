@@ -5,8 +5,9 @@ from django.db import InterfaceError, OperationalError
 from core.db import needs_transaction, rows
 
 TROUBLE = (OperationalError, InterfaceError)
-# Lock time-out, deadlock, serialization failure, statement time-out: the connection still works.
-_IN_THE_WAY = {"55P03", "40P01", "40001", "57014", "SQLITE_BUSY"}
+# Lock time-out, deadlock, serialization failure, statement time-out, a pooler that is met for the
+# first time (core.prepared): the connection still works.
+_IN_THE_WAY = {"55P03", "40P01", "40001", "57014", "26000", "42P05", "SQLITE_BUSY"}
 # What one message may wait for a lock while others wait for it.
 LOCK_PATIENCE = "300ms"
 _WAIT_BRIEFLY = "SELECT set_config('lock_timeout', %s, true)"

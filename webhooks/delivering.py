@@ -34,6 +34,7 @@ log = get_logger(__name__)
 # An endpoint that has failed so often in a row is asked with one at a time, and the others wait.
 BREAKER_FAILURES = 50
 BREAKER_WAIT = timedelta(seconds=60)
+BREAKER_WAIT_MAX = timedelta(minutes=10)
 DISABLED, GONE_REASON = "endpoint_disabled", "endpoint_gone"
 EXHAUSTED, GIVEN_UP = "tries_exhausted", "given_up"
 
@@ -48,14 +49,22 @@ ANSWER = """
 _ANSWER_TYPES = "(%s::uuid, %s, %s::smallint, %s::int, %s, %s)"
 WRITE = """
     UPDATE webhooks_delivery d
-    SET status = v.status, reason = v.reason, tries = v.tries, next_attempt_at = v.next_attempt_at,
-        hidden_until = v.hidden_until, finished_at = v.finished_at
-    FROM (VALUES %s) AS v(id, status, reason, tries, next_attempt_at, hidden_until, finished_at)
+    SET status = v.status, reason = v.reason, tries = v.tries, is_asked = v.is_asked,
+        next_attempt_at = v.next_attempt_at, hidden_until = v.hidden_until,
+        finished_at = v.finished_at
+    FROM (VALUES %s) AS v(id, status, reason, tries, is_asked, next_attempt_at, hidden_until,
+                          finished_at)
     WHERE d.id = v.id
     RETURNING d.id
 """
-_WRITE_TYPES = "(%s::uuid, %s, %s, %s::smallint, %s::timestamptz, %s::timestamptz, %s::timestamptz)"
-PROGRESS = ("status", "reason", "tries", "next_attempt_at", "hidden_until", "finished_at")
+_WRITE_TYPES = (
+    "(%s::uuid, %s, %s, %s::smallint, %s::boolean,"
+    " %s::timestamptz, %s::timestamptz, %s::timestamptz)"
+)
+PROGRESS = (
+    *("status", "reason", "tries", "is_asked", "next_attempt_at", "hidden_until"),
+    "finished_at",
+)
 
 
 @dataclass(slots=True)
@@ -218,9 +227,12 @@ def _without_call(case: Round, message: Started) -> Plan | None:
 def _too_early(case: Round, delivery: Delivery, endpoint: Endpoint) -> Again | None:
     if delivery.hidden_until and case.now < delivery.hidden_until:
         # Sent again by its merchant, who must not see by that when the last try was over.
+        delivery.next_attempt_at = delivery.hidden_until
         return Again(delivery.hidden_until - case.now, "not_yet", spends=False)
-    if endpoint.probe_at and case.now < endpoint.probe_at:
-        wait = BREAKER_WAIT * uniform(0.5, 1.5)  # noqa: S311
+    if endpoint.probe_at and case.now < endpoint.probe_at and not delivery.is_asked:
+        # The longer it has failed, the more there are that wait.
+        failing = case.now - (endpoint.failing_since or case.now)
+        wait = min(max(failing / 10, BREAKER_WAIT), BREAKER_WAIT_MAX) * uniform(0.5, 1.5)  # noqa: S311
         delivery.next_attempt_at = case.now + wait
         return Again(wait, "held_back", spends=False)
     return None
@@ -231,6 +243,7 @@ def _intended(case: Round, delivery: Delivery, message: Started) -> DeliveryAtte
     if endpoint.failures >= BREAKER_FAILURES:
         endpoint.probe_at = case.now + BREAKER_WAIT
     delivery.tries += 1
+    delivery.is_asked = False
     delivery.next_attempt_at = delivery.hidden_until = None
     return DeliveryAttempt(
         id=uuid7(), delivery=delivery, message_id=message.id, epoch=message.epoch
@@ -282,7 +295,7 @@ def _failed(case: Round, delivery: Delivery, heard: Heard, at: datetime) -> Comp
         return Done("failed")
     if not delivery.tries:
         # It was asked for again while this try was under way: the new schedule begins now.
-        delivery.next_attempt_at = case.now
+        delivery.next_attempt_at = max(case.now, delivery.hidden_until or case.now)
         return Again(timedelta(0), "sent_again", spends=False, lane=fanout.lane(endpoint))
     wait = schedule.wait_after(delivery.tries, heard)
     if wait is None:

@@ -8,8 +8,8 @@ GRANTS: dict[str, str] = {
     # Ended ones are deleted: a secret that signs nothing any more is only there to be lost.
     "webhooks_endpointsecret": "SELECT, INSERT, UPDATE (key_id, sealed, expires_at), DELETE",
     "webhooks_body": "SELECT, INSERT",
-    "webhooks_delivery": "SELECT, INSERT, UPDATE (status, reason, tries, next_attempt_at,"
-    " hidden_until, finished_at)",
+    "webhooks_delivery": "SELECT, INSERT, UPDATE (status, reason, tries, is_asked,"
+    " next_attempt_at, hidden_until, finished_at)",
     "webhooks_deliveryattempt": "SELECT, INSERT, UPDATE (answered_at, result, status_code,"
     " milliseconds, detail, excerpt)",
 }

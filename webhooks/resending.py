@@ -50,6 +50,7 @@ def send_test(endpoint: Endpoint) -> Delivery:
         ),
     )
     (delivery,) = fanout.stage([(endpoint, event_id)])
+    Delivery.objects.filter(id=delivery.id).update(is_asked=True)
     delivery.body, delivery.created_at = body, now
     return delivery
 
@@ -65,7 +66,7 @@ def send_again(endpoint: Endpoint, delivery_id: UUID) -> Delivery:
     delivery = mine.select_for_update(no_key=True, of=("self",)).first()
     if delivery is None:
         raise Problem("not-found")
-    delivery.endpoint = endpoint
+    delivery.endpoint, delivery.is_asked = endpoint, True
     _send_again([delivery])
     return delivery
 
@@ -118,10 +119,8 @@ def _send_again(deliveries: Sequence[Delivery]) -> None:
         delivery.status, delivery.reason, delivery.tries = DeliveryStatus.PENDING, "", 0
         delivery.next_attempt_at = delivery.finished_at = None
     Delivery.objects.bulk_update(
-        deliveries, ["status", "reason", "tries", "next_attempt_at", "finished_at"]
+        deliveries, ["status", "reason", "tries", "is_asked", "next_attempt_at", "finished_at"]
     )
-    # Who asks for it is sent one, however often the endpoint has failed.
-    Endpoint.objects.filter(id__in={one.endpoint_id for one in deliveries}).update(probe_at=None)
     ids = [delivery.id for delivery in deliveries]
     staging.hasten(ids)
     waiting = Message.objects.filter(subject_id__in=ids, state__in=_ACTIVE)

@@ -60,7 +60,8 @@ class DeliveryStatus(models.TextChoices):
 class Delivery(models.Model):
     """One event on its way to one endpoint. Its message in the outbox knows when the next try is.
 
-    ``tries`` counts those of the present schedule; sending again begins a new one.
+    ``tries`` counts those of the present schedule; sending again begins a new one. A merchant
+    waits for the next try if ``is_asked``.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -71,6 +72,7 @@ class Delivery(models.Model):
     status = models.TextField(choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING)
     reason = models.TextField(default="")  # of what failed or was canceled
     tries = models.SmallIntegerField(default=0)
+    is_asked = models.BooleanField(default=False, db_default=False)
     next_attempt_at = models.DateTimeField(null=True)
     # What the last try met is not shown before (``webhooks.rendering.attempt_dict``).
     hidden_until = models.DateTimeField(null=True)

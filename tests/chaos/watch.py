@@ -13,7 +13,7 @@ import psycopg2
 import redis
 from psycopg2.extensions import connection as Connection
 
-from config.stack.roles import LIMITS
+from config.stack.roles import LIMITS, SINCE_17
 from dispatcher.publishing import QUEUE
 from tests import servers
 from tests.chaos.ground import DISPATCHERS, WORKERS, Ground
@@ -24,14 +24,19 @@ CRASH = "postgres-crash"
 FILLING = frozenset({"broker-replay", "broker-restore"})
 # What dispatcher.window allows; a test holds the two equal, for that one needs Django.
 JOBS_WAITING_PER_SLOT = 4
-# PostgreSQL ends what is idle in a transaction for longer; it is given a moment to do so.
-TRANSACTION_SECONDS_MAX = float(LIMITS["idle_in_transaction_session_timeout"].rstrip("s")) + 2
+# PostgreSQL ends a transaction that takes longer, or is idle for longer; it is
+# given a moment to do so.
+_MOMENT = 2
+IDLE_SECONDS_MAX = float(LIMITS["idle_in_transaction_session_timeout"].rstrip("s")) + _MOMENT
+TRANSACTION_SECONDS_MAX = float(SINCE_17["transaction_timeout"].rstrip("s")) + _MOMENT
 # Only what serves: people and this run's own questions have no such limit.
 _LONGEST = """
-    SELECT extract(epoch FROM clock_timestamp() - xact_start)::float8, state, left(query, 200)
+    SELECT extract(epoch FROM clock_timestamp() - xact_start)::float8,
+           CASE WHEN state LIKE 'idle in transaction%%'
+                THEN extract(epoch FROM clock_timestamp() - state_change)::float8 ELSE 0 END,
+           state, left(query, 200)
     FROM pg_stat_activity
     WHERE usename = %s AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
-    ORDER BY 1 DESC LIMIT 1
 """
 # What a process counted, by what the tables say: a count may be missing, none may be invented.
 _COUNTED = {
@@ -46,9 +51,9 @@ _COUNTED_UNLESS_CRASHED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Longest:
-    """The longest transaction that was seen."""
+    """The longest transaction that was seen, or the longest time that one did nothing."""
 
     seconds: float = 0.0
     about: str = ""
@@ -59,7 +64,7 @@ class Watch(threading.Thread):
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(name="watch", daemon=True)
-        self.longest = Longest()
+        self.longest = self.idlest = Longest()
         self.jobs_max = 0
         self.looks = 0
         self._ground = ground
@@ -81,9 +86,10 @@ class Watch(threading.Thread):
     def _look(self, database: Connection, broker: Any) -> None:
         with database.cursor() as cursor:
             cursor.execute(_LONGEST, [self._ground.databases.roles.serving.name])
-            for seconds, state, query in cursor.fetchall():
-                if seconds > self.longest.seconds:
-                    self.longest = Longest(seconds, f"{state}: {' '.join(query.split())}")
+            for seconds, idle, state, query in cursor.fetchall():
+                about = f"{state}: {' '.join(query.split())}"
+                self.longest = max(self.longest, Longest(seconds, about))
+                self.idlest = max(self.idlest, Longest(idle, about))
         self.jobs_max = max(self.jobs_max, int(broker.llen(QUEUE)))
         self.looks += 1
 
@@ -101,6 +107,8 @@ class Watch(threading.Thread):
             found.append("nobody could look at the servers, not once")
         if self.longest.seconds > TRANSACTION_SECONDS_MAX:
             found.append(f"a transaction of {self.longest.seconds:.1f} s: {self.longest.about}")
+        if self.idlest.seconds > IDLE_SECONDS_MAX:
+            found.append(f"a transaction idle for {self.idlest.seconds:.1f} s: {self.idlest.about}")
         # Each dispatcher sees what the others handed over when it looks next.
         most = JOBS_WAITING_PER_SLOT * slots * len(WORKERS) * len(DISPATCHERS)
         if self.jobs_max > most and FILLING.isdisjoint(met):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from core.db import rows
+from payments.events import public_id
 from tests.money import drain, hurry, run_due
 from tests.webhooks.endpoint_shop import (
     Told,
@@ -185,17 +186,33 @@ class TestAnEndpointThatHasFailedFiftyTimes:
         waits = "SELECT max(available_at) - now() FROM outbox_message WHERE state = 0"
         assert timedelta(seconds=28) < rows(waits)[0][0] < timedelta(seconds=90)
 
-    def test_is_tried_at_once_when_its_merchant_sends_again(self, sink: Sink):
+    def test_is_tried_at_once_with_what_its_merchant_asks_for(self, sink: Sink):
         sink.statuses = [500]
         endpoint = failing(sink)
+        sell(endpoint.shop, 5)
+        run_due()
+        tried = next(one for one in endpoint.deliveries() if one.tries)
+
+        assert endpoint.post(f"deliveries/{tried.id}/resend").status_code == 202
+        assert endpoint.post("test").status_code == 202
+        hurry()
+        run_due()
+
+        first, *more = [one.headers["webhook-id"] for one in sink.came]
+        test = endpoint.deliveries()[-1]
+        assert set(more) == {first, public_id(test.body_id)}
+        assert not any(one.is_asked for one in endpoint.deliveries())
+
+    def test_has_the_others_wait_longer_the_longer_it_has_failed(self, sink: Sink):
+        sink.statuses = [500]
+        endpoint = failing(sink)
+        rows("UPDATE webhooks_endpoint SET failing_since = now() - interval '2 days'")
         sell(endpoint.shop, 2)
-        run_due()
-        waiting = next(one for one in endpoint.deliveries() if not one.tries)
 
-        assert endpoint.post(f"deliveries/{waiting.id}/resend").status_code == 202
         run_due()
 
-        assert len(sink.came) == 2
+        waits = "SELECT max(available_at) - now() FROM outbox_message WHERE state = 0"
+        assert timedelta(minutes=4.9) < rows(waits)[0][0] < timedelta(minutes=15)
 
 
 def failing(sink: Sink) -> Told:
