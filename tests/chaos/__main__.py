@@ -182,7 +182,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     add("--duration", type=float, default=float(env("DURATION") or 180), help="seconds (180)")
     add("--seed", type=int, default=int(env("SEED") or secrets.randbelow(1 << 31)))
     add("--faults", default=env("FAULTS") or "", help="only these, with commas between (all)")
-    add("--rate", type=float, default=10.0, help="payments a second that are begun (10)")
+    add("--rate", type=float, default=12.0, help="payments a second that are begun (12)")
     add("--slots", type=int, default=2, help="slots of each of three workers (2)")
     add("--profile", default="storm", help="how the provider behaves, docs/simulator.md (storm)")
     add("--settle", type=float, default=120.0, help="seconds in which all has to settle (120)")
