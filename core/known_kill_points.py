@@ -58,7 +58,11 @@ POINTS: dict[str, Point] = {
     "dispatcher.after_claim": Point("the claim's commit", "more claims, or the publish", _LEASE),
     "dispatcher.after_lone_claim": Point("a lone message's claim", "its publish", _LEASE),
     "dispatcher.before_publish": Point("all claims", "the first job to the broker", _LEASE),
-    "dispatcher.in_publish": Point("a job is in the pipeline", "the next one, or the send", _LEASE),
+    "dispatcher.in_publish": Point(
+        "a job is in the pipeline, or alone and sent",
+        "the next one, or the send",
+        f"nothing to do if it was sent, else {_LEASE}",
+    ),
     "dispatcher.after_publish": Point("the broker has all jobs", "the next look", "nothing to do"),
     "dispatcher.before_give_back": Point("a publish failed", "the jobs are given back", _LEASE),
     "dispatcher.give_back_uncommitted": Point("the jobs are given back", "COMMIT", _LEASE),
