@@ -225,7 +225,7 @@ def _without_call(case: Round, message: Started) -> Plan | None:
 
 
 def _too_early(case: Round, delivery: Delivery, endpoint: Endpoint) -> Again | None:
-    if delivery.hidden_until and case.now < delivery.hidden_until:
+    if not delivery.tries and delivery.hidden_until and case.now < delivery.hidden_until:
         # Sent again by its merchant, who must not see by that when the last try was over.
         delivery.next_attempt_at = delivery.hidden_until
         return Again(delivery.hidden_until - case.now, "not_yet", spends=False)
