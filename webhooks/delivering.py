@@ -27,6 +27,7 @@ from webhooks.models import (
     Result,
 )
 from webhooks.posting import GONE, TOTAL_SECONDS, Heard, Post, Sender
+from webhooks.progress import ANSWER, ANSWER_TYPES, PROGRESS, WRITE, WRITE_TYPES
 from webhooks.trail import beginnings
 
 log = get_logger(__name__)
@@ -37,34 +38,6 @@ BREAKER_WAIT = timedelta(seconds=60)
 BREAKER_WAIT_MAX = timedelta(minutes=10)
 DISABLED, GONE_REASON = "endpoint_disabled", "endpoint_gone"
 EXHAUSTED, GIVEN_UP = "tries_exhausted", "given_up"
-
-ANSWER = """
-    UPDATE webhooks_deliveryattempt a
-    SET answered_at = now(), result = v.result, status_code = v.status_code,
-        milliseconds = v.milliseconds, detail = v.detail, excerpt = v.excerpt
-    FROM (VALUES %s) AS v(id, result, status_code, milliseconds, detail, excerpt)
-    WHERE a.id = v.id AND a.answered_at IS NULL
-    RETURNING a.id
-"""
-_ANSWER_TYPES = "(%s::uuid, %s, %s::smallint, %s::int, %s, %s)"
-WRITE = """
-    UPDATE webhooks_delivery d
-    SET status = v.status, reason = v.reason, tries = v.tries, is_asked = v.is_asked,
-        next_attempt_at = v.next_attempt_at, hidden_until = v.hidden_until,
-        finished_at = v.finished_at
-    FROM (VALUES %s) AS v(id, status, reason, tries, is_asked, next_attempt_at, hidden_until,
-                          finished_at)
-    WHERE d.id = v.id
-    RETURNING d.id
-"""
-_WRITE_TYPES = (
-    "(%s::uuid, %s, %s, %s::smallint, %s::boolean,"
-    " %s::timestamptz, %s::timestamptz, %s::timestamptz)"
-)
-PROGRESS = (
-    *("status", "reason", "tries", "is_asked", "next_attempt_at", "hidden_until"),
-    "finished_at",
-)
 
 
 @dataclass(slots=True)
@@ -93,7 +66,7 @@ class Round:
         # Not endpoints that are well, and were: it would be the same row for every batch.
         changed = [one for one in self._all() if _values(one) != self._read[one.id]]
         deliveries = [(one.id, *_values(one)) for one in changed if isinstance(one, Delivery)]
-        rows_of_values(WRITE, _WRITE_TYPES, deliveries)
+        rows_of_values(WRITE, WRITE_TYPES, deliveries)
         endpoints = [one for one in changed if isinstance(one, Endpoint)]
         Endpoint.objects.bulk_update(endpoints, health.HEALTH)
 
@@ -176,7 +149,7 @@ class DeliveryHandler:
              round(heard.seconds * 1000), heard.detail, heard.excerpt)
             for _, heard in answers
         ]  # fmt: skip
-        rows_of_values(ANSWER, _ANSWER_TYPES, values)
+        rows_of_values(ANSWER, ANSWER_TYPES, values)
         for _, heard in answers:
             WEBHOOKS.labels(heard.result.value).inc()
             WEBHOOK_SECONDS.observe(heard.seconds)
