@@ -23,6 +23,7 @@ class Pair:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     is_deaf: bool = False  # the client hears nothing more
+    is_mute: bool = False  # the server was told that the client will say no more
     has_gap: bool = False  # bytes are missing, so it can never be used again
 
     def reset(self) -> None:
@@ -113,6 +114,7 @@ class Link:
     def _half_close_all(self) -> None:
         for pair in self._pairs:
             if pair.server.can_write_eof() and not pair.server.is_closing():
+                pair.is_mute = True
                 pair.server.write_eof()
 
     def _hear_again(self) -> None:
@@ -150,6 +152,8 @@ class Link:
             while chunk := await source.read(CHUNK):
                 if self._weather.delay_seconds:
                     await asyncio.sleep(self._weather.delay_seconds)
+                if way == UP and pair.is_mute:
+                    continue
                 if way in self._weather.swallowed or (way == DOWN and pair.is_deaf):
                     pair.has_gap = True
                 elif commits and commits.feed(chunk) and self._wants_cut():

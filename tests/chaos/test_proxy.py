@@ -100,6 +100,18 @@ class TestLink:
 
         until(lambda: parrot.ends == 1)
 
+    def test_what_a_client_says_after_its_half_close_is_nobodys(self, call, link, parrot):
+        one = call()
+        said_back(one, b"a")
+        link.half_close()
+        one.sendall(b"b")
+
+        until(lambda: parrot.ends == 1)
+
+        one.close()
+        until(lambda: not link._pairs)
+        assert parrot.heard == b"a"
+
     @pytest.mark.parametrize(("way", "heard"), [("up", b""), ("down", b"a")])
     def test_one_way_can_be_deaf_and_such_a_connection_never_works_again(
         self, call, link, parrot, way, heard
