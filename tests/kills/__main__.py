@@ -44,6 +44,7 @@ def main() -> int:
     data |= {
         "planned": len(planned),
         "jobs": asked.jobs,
+        "code": page.code(),
         "seconds": data["seconds"] + round(time.monotonic() - began),
         "unreached": matrix.unreached({name: Counter(one) for name, one in reached.items()}),
         "cases": [*data["cases"], *(one.as_dict() for one in told.results)],

@@ -26,7 +26,8 @@ CALM = "calm"
 TAKEN_OVER = frozenset(
     {
         *("worker.on_receive", "worker.after_intent", "worker.before_send", "worker.after_send"),
-        *("worker.answer_begun", "worker.after_answer", "worker.before_settle"),
+        *("worker.answer_begun", "worker.before_look", "worker.after_answer"),
+        "worker.before_settle",
         *("worker.after_fence", "worker.after_answer_stored", "worker.after_outcome"),
         *("worker.settle_uncommitted", "worker.after_local_start"),
         *("fold.after_dispute", "fold.after_changes", "fold.after_marks"),

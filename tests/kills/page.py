@@ -1,8 +1,10 @@
 """Writes what a run found: every case as JSON, and a page for people."""
 
 import json
+import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from core.known_kill_points import POINTS
 from tests.kills.case import BROKEN, HELD, UNREACHED
 from tests.kills.registry import KILL, STOP, WAKE
 from tests.kills.scenarios import SCENARIOS
+from tests.servers import ROOT
 
 PAGE, JSON = "kill-matrix.md", "kill-matrix.json"
 _INTRO = """# The kill matrix
@@ -51,6 +54,13 @@ def keep(path: Path, data: Mapping[str, Any]) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def code() -> str:
+    """Return the day, and the commit that is checked out."""
+    told = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    done = subprocess.run(told, cwd=ROOT, capture_output=True, text=True, check=False)
+    return f"{datetime.now(UTC):%Y-%m-%d}, code of {done.stdout.strip() or 'no commit'}"
+
+
 def page(data: Mapping[str, Any]) -> str:
     """Return the page."""
     cases: Sequence[Mapping[str, Any]] = data["cases"]
@@ -60,7 +70,8 @@ def page(data: Mapping[str, Any]) -> str:
     stale = sum(case["stale"] > 0 and not case["fences"] for case in frozen)
     run = (
         f"{len(cases)} of {data['planned']} cases, seed {data['seed']}, {data['jobs']} side by"
-        f" side, {round(data['seconds'] / 60)} minutes, {_mean(cases):.1f} s a case."
+        f" side, {round(data['seconds'] / 60)} minutes, {_mean(cases):.1f} s a case;"
+        f" {data['code']}."
     )
     woken = (
         f"Of {len(frozen)} frozen workers that woke up late, {fenced} were fenced, and {stale} held"
@@ -93,20 +104,28 @@ def _point(case: Mapping[str, Any]) -> str:
 def _by_point(cases: Sequence[Mapping[str, Any]], unreached: Sequence[str]) -> list[str]:
     held: defaultdict[tuple[str, str], list[bool]] = defaultdict(list)
     stories: defaultdict[str, set[str]] = defaultdict(set)
+    fenced, stale, missed = Counter[str](), Counter[str](), Counter[str]()
     for case in cases:
-        if case["outcome"] != UNREACHED:
+        if case["outcome"] == UNREACHED:
+            missed[_point(case)] += 1
+        else:
+            is_frozen = _action(case) != KILL
+            fenced[_point(case)] += is_frozen and case["fences"] > 0
+            stale[_point(case)] += is_frozen and case["stale"] > 0 and not case["fences"]
             held[_point(case), _action(case)].append(case["outcome"] == HELD)
             stories[_point(case)].add(str(case["case"]).partition("/")[0])
     rows = [
         "## By point",
         "",
-        "| point | stories | killed, held | frozen, held |",
-        "|---|---|---|---|",
+        "| point | stories | killed, held | frozen, held | fenced | stale | not reached |",
+        "|---|---|---|---|---|---|---|",
     ]
     for point in POINTS:
         killed, frozen = held[point, KILL], held[point, STOP] + held[point, WAKE]
         what = "no story" if point in unreached else str(len(stories[point]))
-        rows.append(f"| `{point}` | {what} | {_share(killed)} | {_share(frozen)} |")
+        counts = (fenced[point] or "–", stale[point] or "–", missed[point] or "–")
+        shares = (_share(killed), _share(frozen), *map(str, counts))
+        rows.append(f"| `{point}` | {what} | {' | '.join(shares)} |")
     return rows
 
 

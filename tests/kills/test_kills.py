@@ -17,8 +17,10 @@ from tests.kills.running import places
 from tests.kills.scenarios import SCENARIOS, Scenario
 from tests.servers import DATABASES, ROOT
 
-# Every point once, killed and, where a worker can freeze, frozen and woken up in each way.
-SAMPLE = 116
+# Every point once, killed and, where a worker can freeze, frozen and woken up in each way, on a
+# machine on which three minutes are enough for it.
+SAMPLE = 140
+CASES_MIN = 30
 SEED = 7
 
 
@@ -35,7 +37,7 @@ def test_a_death_at_every_point_and_a_freeze_of_every_worker_is_repaired(tmp_pat
     found = json.loads(into.read_text())
     assert found["unreached"] == []
     outcomes = Counter(one["outcome"] for one in found["cases"])
-    assert outcomes[case.HELD] > 4 * outcomes[case.UNREACHED]
+    assert outcomes[case.HELD] > max(CASES_MIN, 4 * outcomes[case.UNREACHED])
     assert any(one["fences"] for one in found["cases"])
     assert any(one["stale"] for one in found["cases"])
 
@@ -189,13 +191,16 @@ def test_the_page_shows_what_broke():
     good = Result(Case("charge", "web.after_create"))
     bad = Result(Case("charge", "web.after_create", 2), outcome=case.BROKEN, trouble="lost")
     frozen = Result(Case("charge", "worker.after_intent", 1, "stop"), fences=1)
+    missed = Result(Case("charge", "rollup.uncommitted"), outcome=case.UNREACHED)
     data = {"planned": 9, "seed": 1, "jobs": 2, "seconds": 60, "unreached": ["rollup.uncommitted"],
-            "cases": [one.as_dict() for one in (good, bad, frozen)]}  # fmt: skip
+            "code": "2026-11-29, code of abc",
+            "cases": [one.as_dict() for one in (good, bad, frozen, missed)]}  # fmt: skip
 
     text = page.page(data)
 
-    assert "| `web.after_create` | 1 | **1 of 2** | – |" in text
-    assert "| `worker.after_intent` | 1 | – | 1 |" in text
-    assert "| `rollup.uncommitted` | no story | – | – |" in text
-    assert "3 of 9 cases" in text
+    assert "| `web.after_create` | 1 | **1 of 2** | – | – | – | – |" in text
+    assert "| `worker.after_intent` | 1 | – | 1 | 1 | – | – |" in text
+    assert "| `rollup.uncommitted` | no story | – | – | – | – | 1 |" in text
+    assert "4 of 9 cases" in text
+    assert "code of abc" in text
     assert "Of 1 frozen workers that woke up late, 1 were fenced" in text
