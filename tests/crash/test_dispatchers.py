@@ -1,4 +1,4 @@
-"""A dispatcher may die between claim and publish, and stops fast when asked."""
+"""A dispatcher may die or freeze between claim and publish, and stops fast when asked."""
 
 import pytest
 
@@ -28,6 +28,28 @@ def test_a_dispatcher_killed_between_claim_and_publish_loses_nothing(begin):
     books.check(stack, merchants)
     assert stack.value("SELECT sum(lost) FROM outbox_message") > 0
     assert stack.value("SELECT sum(failures) FROM outbox_message") == 0
+
+
+def test_a_dispatcher_frozen_between_claim_and_publish_hands_over_nothing_but_stale_jobs(
+    begin, tmp_path
+):
+    # The hits are counted together, so the second dispatcher does not freeze.
+    once = {"KILL_POINT": "dispatcher.after_claim:1:stop", "KILL_POINT_HITS": tmp_path / "hits"}
+    stack = begin("web", "dispatcher", "worker", **{name: str(one) for name, one in once.items()})
+    merchants = Merchants(stack)
+    merchants.pay_all({} for _ in range(20))
+    stack.until("a claim", lambda: stack.value(_CLAIMED) > 0, 15)
+    stack.start("dispatcher-2")
+    books.settle(stack)
+    before = stack.counted("pay_stale_deliveries_total")
+
+    stack.thaw("dispatcher")
+
+    stack.until("stale jobs", lambda: stack.counted("pay_stale_deliveries_total") > before, 15)
+    books.settle(stack)
+    books.check(stack, merchants)
+    assert stack.value("SELECT sum(lost) FROM outbox_message") > 0
+    assert stack.value("SELECT max(starts) FROM outbox_message") == 1
 
 
 def test_a_dispatcher_and_a_worker_stop_when_asked_and_leave_nothing_half_done(begin):

@@ -1,19 +1,16 @@
 """An operator acts on the message that they saw, or not at all."""
 
 import getpass
-from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
 
 from core.audit import ActRefused, AuditEntry
-from core.db import OPERATOR, acting_as, rows, transaction
+from core.db import OPERATOR, acting_as, rows
 from core.metrics import FENCE_REJECTIONS
-from outbox import delivery
 from outbox.models import Message, State
 from outbox.operating import hold, release, replay
 from payments.fact_invariants import FOLLOWED_UP
@@ -25,11 +22,9 @@ from tests.money import (
     charge_of,
     counted,
     drain,
-    elsewhere,
     finish,
     reciting,
     took,
-    waiting_for_lock,
 )
 
 
@@ -255,40 +250,3 @@ class TestByCommand:
 
         with pytest.raises(CommandError, match="epoch 7"):
             self.run("replay_message", message.id, epoch=7, reason="a stale page")
-
-
-def replayed_by_an_operator(message) -> str:
-    try:
-        with acting_as(OPERATOR):
-            return replay(message.id, epoch=message.epoch, state=State.PENDING, **BY)
-    finally:
-        connections[OPERATOR].close()
-
-
-class TestAReplayBesideASettle:
-    def test_that_comes_first_fences_the_settle_and_its_answer_is_kept(
-        self, settings, committed_db
-    ):
-        payment, message, question = swept(settings)
-        before = counted(FENCE_REJECTIONS)
-
-        with acting_as(OPERATOR):
-            replay(message.id, epoch=message.epoch, state=State.PENDING, **BY)
-        finish(message, Said.SUCCEEDED, question, **took(payment))
-
-        payment.refresh_from_db()
-        assert counted(FENCE_REJECTIONS) == before + 1
-        assert payment.status == "SUCCESS"
-
-    def test_that_comes_second_waits_for_it_and_is_refused(self, settings, committed_db):
-        _, message, _ = swept(settings)
-
-        with ThreadPoolExecutor(1) as pool:
-            with transaction():
-                delivery.lock_ours([message.ticket])
-                second = pool.submit(elsewhere, replayed_by_an_operator, message)
-                waiting_for_lock(committed_db)
-                rows("UPDATE outbox_message SET state = 8, finished_at = now()")
-
-            with pytest.raises(ActRefused, match="it is done at epoch"):
-                second.result(timeout=20)
