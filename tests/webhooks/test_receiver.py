@@ -1,17 +1,19 @@
 """The sample receiver of the documentation does what the page says."""
 
-import json
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from time import monotonic, sleep
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import pytest
 import requests
+from django.core.wsgi import get_wsgi_application
 
 from config.stack.ports import free_port
 from tests.money import drain, hurry, run_due
@@ -96,13 +98,13 @@ def test_it_is_told_what_it_missed_once_it_is_there(listening, tmp_path):
     assert known(tmp_path) == numbers()
 
 
-def test_a_merchant_who_was_down_for_an_hour_converges_by_asking(listening, tmp_path):
+def test_a_merchant_who_was_down_for_an_hour_converges_by_asking(listening, tmp_path, api):
     url, started = listening
-    endpoint, sample = told(url), functions()
+    endpoint = told(url)
     start(url, started, endpoint.secret)
     sell(endpoint.shop)
     drain()
-    seen = known(tmp_path)
+    before = known(tmp_path)
     started[0].kill()
     started[0].wait()
     for _ in range(3):
@@ -113,26 +115,39 @@ def test_a_merchant_who_was_down_for_an_hour_converges_by_asking(listening, tmp_
         drain()
     number()
 
-    with closing(sqlite3.connect(tmp_path / "events.sqlite3")) as db:
-        while page := endpoint.shop.get(f"/api/events/?after={max(seen)}&limit=2").json()[
-            "results"
-        ]:
-            for event in page:
-                assert sample["store"](db, event, json.dumps(event))
-            seen += [event["number"] for event in page]
-        assert sample["missing"](db) is None
+    said = caught_up(api, endpoint)
 
-    assert seen == known(tmp_path) == numbers()
+    assert said == f"{len(numbers()) - len(before)} events had not come\n"
+    assert known(tmp_path) == numbers()
     start(url, started, endpoint.secret)
     hurry()
     drain()
     assert known(tmp_path) == numbers()
     assert {one.status for one in endpoint.deliveries()} == {"succeeded"}
+    assert caught_up(api, endpoint) == "0 events had not come\n"
 
 
-def feed(endpoint: Told, after: int) -> list[dict[str, Any]]:
-    answer = endpoint.shop.get(f"/api/events/?after={after}&limit=2")
-    return list(answer.json()["results"])
+@pytest.fixture
+def api() -> Iterator[str]:
+    """Give the address of a real server of ours, on this database."""
+    server = WSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
+    server.set_app(get_wsgi_application())
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+
+def caught_up(api: str, endpoint: Told) -> str:
+    env = {**os.environ, "API_URL": api, "API_KEY": endpoint.shop.secret}
+    done = subprocess.run(
+        [sys.executable, str(SAMPLE), "catch-up"],
+        env=env, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def functions() -> dict[str, Any]:
@@ -142,14 +157,39 @@ def functions() -> dict[str, Any]:
     return namespace
 
 
-def test_it_knows_where_something_is_missing(tmp_path):
+def an_event(number: int, version: int = 1) -> dict[str, Any]:
+    return {
+        "id": f"evt_{number}",
+        "number": number,
+        "object": {"type": "payment", "id": "one"},
+        "version": version,
+    }
+
+
+@pytest.fixture
+def sample() -> Iterator[tuple[dict[str, Any], sqlite3.Connection]]:
     namespace = functions()
     with closing(sqlite3.connect(":memory:")) as db:
-        db.execute(namespace["SCHEMA"])
-        first = namespace["missing"](db)
-        for number in (1, 2, 4, 6):
-            event = {"id": f"evt_{number}", "number": number}
-            assert namespace["store"](db, event, json.dumps(event))
-        again = namespace["store"](db, {"id": "evt_4", "number": 4}, "{}")
+        db.executescript(namespace["SCHEMA"])
+        yield namespace, db
 
-        assert (first, namespace["missing"](db), again) == (None, 2, False)
+
+def test_it_knows_where_something_is_missing(sample):
+    namespace, db = sample
+    found = [namespace["whole_until"](db)]
+
+    for came in (1, 2, 4, 6, 3):
+        assert namespace["store"](db, an_event(came), "{}")
+        found.append(namespace["whole_until"](db))
+
+    assert found == [0, 1, 2, 2, 2, 4]
+    assert not namespace["store"](db, an_event(4), "{}")
+
+
+def test_what_comes_late_does_not_hide_what_is_newer(sample):
+    namespace, db = sample
+
+    for came, version in ((1, 1), (4, 3), (2, 2), (3, 3)):
+        namespace["store"](db, an_event(came, version), "{}")
+
+    assert db.execute("SELECT number, version FROM latest").fetchall() == [(4, 3)]
