@@ -26,7 +26,7 @@ def is_delivery(lane: str) -> bool:
 def free_jobs(lane: str, in_flight: Sequence[str], slots: int) -> int:
     """Return whether this lane may have a job in flight, beside those of these lanes."""
     deliveries = [of for of in in_flight if is_delivery(of)]
-    if lane in deliveries or len(deliveries) >= max(1, slots - 1):
+    if _endpoint_of(lane) in map(_endpoint_of, deliveries) or len(deliveries) >= max(1, slots - 1):
         return 0
     if lane.startswith(_SLOW):
         slow = sum(of.startswith(_SLOW) for of in deliveries)
@@ -37,6 +37,11 @@ def free_jobs(lane: str, in_flight: Sequence[str], slots: int) -> int:
 def owner(lane: str) -> str:
     """Return who takes turns for a lane: a merchant for all of its slow endpoints, or the lane."""
     return _merchant_of(lane) if is_delivery(lane) else lane
+
+
+def _endpoint_of(lane: str) -> str:
+    """Return the part of a lane that an endpoint has, be it slow or not."""
+    return lane.partition(":")[2]
 
 
 def _merchant_of(lane: str) -> str:

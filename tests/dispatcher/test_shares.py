@@ -31,6 +31,8 @@ def lanes(*names: str) -> list[str]:
         ("slow:b.1", ["slow:a.1"], 0),
         ("slow:b.1", ["a.1"], 1),
         ("a.2", ["slow:a.1"], 1),
+        ("slow:a.1", ["a.1"], 0),
+        ("a.1", ["slow:a.1"], 0),
     ],
 )
 def test_an_endpoint_has_a_job_where_its_share_allows(lane, in_flight, free):
