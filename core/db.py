@@ -142,11 +142,16 @@ def named_row(statement: Prepared, params: Any) -> dict[str, Any]:
 NOW = "SELECT now()"
 
 
+def database_time() -> datetime:
+    """Return the time by the database's clock; in a transaction, when it began."""
+    moment: datetime = rows(NOW)[0][0]
+    return moment
+
+
 @needs_transaction
 def transaction_time() -> datetime:
     """Return when this transaction began, by the database's clock."""
-    began: datetime = rows(NOW)[0][0]
-    return began
+    return database_time()
 
 
 def row_dicts(sql: str, params: Any = None) -> list[dict[str, Any]]:

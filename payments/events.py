@@ -44,6 +44,7 @@ TYPES: Mapping[str, str] = MappingProxyType(
         "dispute.won": "The dispute is won; the amount is available again.",
         "dispute.lost": "The dispute is lost; the amount is gone.",
         "webhook_endpoint.disabled": "Nothing more is sent to an endpoint of yours.",
+        "webhook_endpoint.enabled": "An endpoint of yours is sent to again.",
     }
 )
 

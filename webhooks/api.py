@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,8 +14,8 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from core import idempotency
-from core.auth import principal_of
-from core.db import transaction
+from core.auth import Principal, principal_of
+from core.db import database_time, transaction
 from core.errors import Problem
 from core.idempotency import Answer
 from core.kill_points import reached
@@ -41,6 +40,7 @@ from webhooks.serializers import (
     ResentRead,
     RotationWrite,
 )
+from webhooks.sparing import sparing
 
 READ, WRITE = "webhooks:read", "webhooks:write"
 # Twice as many as a schedule has.
@@ -55,6 +55,10 @@ def _once(request: Request, make: Callable[[], Answer]) -> HttpResponse:
         response = idempotency.once(claim, make, current("request_id"))
     reached("web.before_answer")
     return response
+
+
+def _objection(principal: Principal, url: str) -> Problem | None:
+    return endpoints.objection(url, principal.mode, sparing(resolve, principal.merchant_id))
 
 
 def _with_secret(status: int, endpoint: Endpoint, secret: str) -> Answer:
@@ -118,7 +122,7 @@ class EndpointViewSet(Door, GenericViewSet[Endpoint]):
         if replayed is not None:
             return replayed
         asked = {"events": ["*"], "description": "", **EndpointWrite.checked(request.data)}
-        objection = endpoints.objection(asked["url"], principal.mode, resolve)
+        objection = _objection(principal, asked["url"])
 
         def make() -> Answer:
             if objection:
@@ -136,7 +140,7 @@ class EndpointViewSet(Door, GenericViewSet[Endpoint]):
         asked = EndpointChange.checked(request.data)
         self.get_object()
         if "url" in asked:
-            objection = endpoints.objection(asked["url"], principal.mode, resolve)
+            objection = _objection(principal, asked["url"])
             if objection:
                 raise objection
         with transaction():
@@ -264,13 +268,13 @@ def _check_range(after: int, until: int) -> None:
 
 
 def _delivery_answer(delivery: Delivery) -> Answer:
-    members = delivery_dict(delivery, timezone.now())
+    members = delivery_dict(delivery, database_time())
     location = f"/api/webhook-endpoints/{delivery.endpoint_id}/deliveries/{delivery.id}/"
     return Answer(202, to_json({**members, "attempts": []}), location, delivery.id)
 
 
 def _shown(deliveries: list[Delivery]) -> list[dict[str, Any]]:
-    now = timezone.now()
+    now = database_time()
     attempts: dict[UUID, list[dict[str, Any]]] = {one.id: [] for one in deliveries}
     last = chosen(NEWEST_ATTEMPTS, list(attempts), ATTEMPTS_SHOWN)
     for attempt in DeliveryAttempt.objects.filter(id__in=last).order_by("id"):

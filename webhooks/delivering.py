@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from random import uniform
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -32,10 +31,6 @@ from webhooks.trail import beginnings
 
 log = get_logger(__name__)
 
-# An endpoint that has failed so often in a row is asked with one at a time, and the others wait.
-BREAKER_FAILURES = 50
-BREAKER_WAIT = timedelta(seconds=60)
-BREAKER_WAIT_MAX = timedelta(minutes=10)
 DISABLED, GONE_REASON = "endpoint_disabled", "endpoint_gone"
 EXHAUSTED, GIVEN_UP = "tries_exhausted", "given_up"
 
@@ -162,9 +157,9 @@ class DeliveryHandler:
             # A success before it was sent again is none of this time.
             message_id__in=[message.id for message in messages],
         ).values_list("delivery_id", flat=True)
-        for delivery_id in taken:
-            if case.deliveries[delivery_id].status == DeliveryStatus.PENDING:
-                _finish(case.deliveries[delivery_id], DeliveryStatus.SUCCEEDED, case.now)
+        for delivery in (case.deliveries[delivery_id] for delivery_id in taken):
+            if delivery.status == DeliveryStatus.PENDING and delivery.tries:
+                _finish(delivery, DeliveryStatus.SUCCEEDED, case.now)
         case.write()
 
     def bury(self, case: Round, messages: Sequence[Started], reason: str) -> None:
@@ -203,9 +198,7 @@ def _too_early(case: Round, delivery: Delivery, endpoint: Endpoint) -> Again | N
         delivery.next_attempt_at = delivery.hidden_until
         return Again(delivery.hidden_until - case.now, "not_yet", spends=False)
     if endpoint.probe_at and case.now < endpoint.probe_at and not delivery.is_asked:
-        # The longer it has failed, the more there are that wait.
-        failing = case.now - (endpoint.failing_since or case.now)
-        wait = min(max(failing / 10, BREAKER_WAIT), BREAKER_WAIT_MAX) * uniform(0.5, 1.5)  # noqa: S311
+        wait = health.held_back_for(endpoint, endpoint.probe_at, case.now)
         delivery.next_attempt_at = case.now + wait
         return Again(wait, "held_back", spends=False)
     return None
@@ -213,8 +206,7 @@ def _too_early(case: Round, delivery: Delivery, endpoint: Endpoint) -> Again | N
 
 def _intended(case: Round, delivery: Delivery, message: Started) -> DeliveryAttempt:
     endpoint = case.endpoint_of(delivery)
-    if endpoint.failures >= BREAKER_FAILURES:
-        endpoint.probe_at = case.now + BREAKER_WAIT
+    health.tried(endpoint, case.now)
     delivery.tries += 1
     delivery.is_asked = False
     delivery.next_attempt_at = delivery.hidden_until = None
@@ -230,6 +222,7 @@ def _post(
     return Post(
         attempt_id=attempt.id,
         url=endpoint.url,
+        version=endpoint.version,
         mode=endpoint.mode,
         message_id=public_id(delivery.body_id),
         body=delivery.body.content.encode(),
@@ -243,22 +236,28 @@ def _settled(
     case: Round, delivery: Delivery, heard: Heard, began: Mapping[UUID, datetime]
 ) -> Completion:
     endpoint = case.endpoint_of(delivery)
-    health.timed(endpoint, heard.seconds)
-    if heard.result is Result.SUCCEEDED:
-        health.succeeded(endpoint)
-        _finish(delivery, DeliveryStatus.SUCCEEDED, case.now)
-        return Done("succeeded")
-    return _failed(case, delivery, heard, began[heard.attempt_id])
+    # What was asked of another address, or before it was enabled, says nothing of it as it is now.
+    is_of_now = (heard.url, heard.version) == (endpoint.url, endpoint.version)
+    if is_of_now:
+        health.timed(endpoint, heard.seconds, case.now)
+    if heard.result is not Result.SUCCEEDED:
+        return _failed(case, delivery, heard, began[heard.attempt_id], is_of_now=is_of_now)
+    if is_of_now:
+        health.forget_failures(endpoint)
+    if delivery.status == DeliveryStatus.PENDING and not delivery.tries:
+        return _sent_again(case, delivery)
+    _finish(delivery, DeliveryStatus.SUCCEEDED, case.now)
+    return Done("succeeded")
 
 
-def _failed(case: Round, delivery: Delivery, heard: Heard, at: datetime) -> Completion:
+def _failed(
+    case: Round, delivery: Delivery, heard: Heard, at: datetime, *, is_of_now: bool
+) -> Completion:
     endpoint = case.endpoint_of(delivery)
     if heard.status_code is None:
         delivery.hidden_until = at + timedelta(seconds=TOTAL_SECONDS)
-    # What began before the endpoint was changed, or enabled, says nothing of it as it is now.
-    is_of_now = at >= endpoint.updated_at
     if is_of_now:
-        health.failed(endpoint, at, case.now, heard.detail)
+        health.failed(endpoint, at, case.now, heard.detail, heard.retry_after_seconds)
     if delivery.status != DeliveryStatus.PENDING:
         return Done("settled_before")  # another worker's answer, or an act, ended it meanwhile
     if heard.status_code == GONE and is_of_now:
@@ -267,9 +266,7 @@ def _failed(case: Round, delivery: Delivery, heard: Heard, at: datetime) -> Comp
         _finish(delivery, DeliveryStatus.FAILED, case.now, GONE_REASON)
         return Done("failed")
     if not delivery.tries:
-        # It was asked for again while this try was under way: the new schedule begins now.
-        delivery.next_attempt_at = max(case.now, delivery.hidden_until or case.now)
-        return Again(timedelta(0), "sent_again", spends=False, lane=fanout.lane(endpoint))
+        return _sent_again(case, delivery)
     wait = schedule.wait_after(delivery.tries, heard)
     if wait is None:
         health.exhausted(endpoint, delivery, case.now, heard.detail)
@@ -281,6 +278,13 @@ def _failed(case: Round, delivery: Delivery, heard: Heard, at: datetime) -> Comp
     )
 
 
+def _sent_again(case: Round, delivery: Delivery) -> Again:
+    """Begin the new schedule of one that was asked for while its last try was under way."""
+    delivery.next_attempt_at = max(case.now, delivery.hidden_until or case.now)
+    lane = fanout.lane(case.endpoint_of(delivery))
+    return Again(timedelta(0), "sent_again", spends=False, lane=lane)
+
+
 def _finish(delivery: Delivery, status: DeliveryStatus, now: datetime, reason: str = "") -> None:
     delivery.status, delivery.reason, delivery.finished_at = status, reason, now
-    delivery.next_attempt_at = None
+    delivery.next_attempt_at, delivery.is_asked = None, False

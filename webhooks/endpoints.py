@@ -119,16 +119,21 @@ def _free_place(principal: Principal) -> int:
 
 @needs_transaction
 def change(endpoint: Endpoint, asked: Mapping[str, Any]) -> None:
-    """Change members of an endpoint; ``status`` disables or enables it. Needs its lock."""
+    """Change members of an endpoint; ``status`` disables or enables it. Needs its lock.
+
+    :raises Problem: ``invalid-state`` if it is to be enabled, and an operator disabled it
+    """
     now = transaction_time()
     if asked.get("url", endpoint.url) != endpoint.url:
-        health.succeeded(endpoint)  # what the old one did is not the new one's
+        health.forget_failures(endpoint)  # what the old one did is not the new one's
     for name in ("url", "events", "description"):
         setattr(endpoint, name, asked.get(name, getattr(endpoint, name)))
     status = asked.get("status", endpoint.status)
     if status != endpoint.status:
         if status == EndpointStatus.DISABLED:
             health.disable(endpoint, DisabledBy.MERCHANT, now)
+        elif endpoint.disabled_by == DisabledBy.OPERATOR:
+            raise Problem("invalid-state", "It was disabled by us; ask us to enable it.")
         else:
             health.enable(endpoint, now)
     endpoint.updated_at = now

@@ -3,8 +3,8 @@
 GRANTS: dict[str, str] = {
     "webhooks_providerevent": "SELECT, INSERT, UPDATE (applied_at, parked_at, parked_reason)",
     "webhooks_endpoint": "SELECT, INSERT, UPDATE (url, events, description, status, disabled_by,"
-    " disabled_detail, disabled_at, failures, failing_since, probe_at, is_slow, version,"
-    " updated_at, deleted_at)",
+    " disabled_detail, disabled_at, failures, failing_since, failed_at, probe_at, is_slow,"
+    " slow_until, version, updated_at, deleted_at)",
     # Ended ones are deleted: a secret that signs nothing any more is only there to be lost.
     "webhooks_endpointsecret": "SELECT, INSERT, UPDATE (key_id, sealed, expires_at), DELETE",
     "webhooks_body": "SELECT, INSERT",
@@ -17,7 +17,7 @@ GRANTS: dict[str, str] = {
 OPERATOR_GRANTS: dict[str, str] = {
     "webhooks_providerevent": "SELECT, UPDATE (parked_at, parked_reason, closed_at)",
     "webhooks_endpoint": "SELECT, UPDATE (status, disabled_by, disabled_detail, disabled_at,"
-    " failures, failing_since, probe_at, is_slow, version, updated_at)",
+    " failures, failing_since, failed_at, probe_at, is_slow, slow_until, version, updated_at)",
     # Nobody at the desk has a use for a secret, not even a sealed one.
     "webhooks_endpointsecret": "SELECT (id, endpoint_id, key_id, created_at, expires_at)",
     **dict.fromkeys(("webhooks_body", "webhooks_delivery", "webhooks_deliveryattempt"), "SELECT"),

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from django.utils import timezone
-
+from core.db import database_time
 from payments.representation import timestamp
 from payments.timeline import ROWS_MAX, SOURCES, Entry, Subject, Timeline, masked
 from webhooks.models import Delivery, ProviderEvent
@@ -41,7 +40,7 @@ def provider_events(subject: Subject, before: Timeline) -> Iterator[Entry]:
 def deliveries(_: Subject, before: Timeline) -> Iterator[Entry]:
     """Yield what endpoints were sent, or are being sent, of the events that were found."""
     found = Delivery.objects.filter(body__in=before.ids("event")).select_related("body")
-    now = timezone.now()
+    now = database_time()
     objects = {entry.id: entry.object for entry in before.entries if entry.kind == "event"}
     for one in found.order_by("id")[: ROWS_MAX + 1]:
         shown = delivery_dict(one, now)

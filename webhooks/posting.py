@@ -31,6 +31,8 @@ RESOLVE_SECONDS = 5.0
 RETRY_AFTER_SECONDS_MAX = 24 * 3600.0
 
 _SUCCESS = range(200, 300)
+# Early hints and the like: the answer is yet to come. The library knows of 100 only.
+_INTERIM = range(102, 200)
 _SLOW_DOWN = frozenset({429, 502, 504})
 GONE = 410
 
@@ -45,6 +47,7 @@ class Post:
 
     attempt_id: UUID
     url: str
+    version: int  # the endpoint's, as which it is asked
     mode: str
     message_id: str
     body: bytes = field(repr=False)
@@ -62,6 +65,8 @@ class Heard:
     """How a try ended. ``detail`` and ``excerpt`` are for operators only."""
 
     attempt_id: UUID
+    url: str
+    version: int
     result: Result
     seconds: float
     status_code: int | None = None
@@ -95,7 +100,8 @@ class Sender:
         except (OSError, HTTPException) as error:
             detail = provider_text.clean(f"{type(error).__name__}: {error}", DETAIL_LENGTH)
             said = {"result": Result.NO_ANSWER, "detail": detail}
-        return Heard(post.attempt_id, seconds=time.monotonic() - began, **said)
+        seconds = time.monotonic() - began
+        return Heard(post.attempt_id, post.url, post.version, seconds=seconds, **said)
 
     def _said(self, post: Post, until: float) -> dict[str, Any]:
         target = targets.read(post.url, post.mode)
@@ -139,6 +145,9 @@ def _read(connection: Wire, post: Post) -> dict[str, Any]:
     answer = HTTPResponse(connection, method="POST")  # type: ignore[arg-type]  # all it asks of one
     with closing(answer):
         answer.begin()
+        while answer.status in _INTERIM:
+            answer.headers = answer.msg = None  # type: ignore[assignment]  # or it has begun
+            answer.begin()
         if connection.is_cut:
             message = "a head that does not end"
             raise HTTPException(message)

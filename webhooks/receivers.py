@@ -39,8 +39,9 @@ class Endpoint(models.Model):
     """An address of a merchant's, and which events it wants (``*`` is all of them).
 
     ``place`` is what bounds how many a merchant may have. ``failures`` counts since the last
-    success, and ``failing_since`` is when the first of them was; after many nothing is sent before
-    ``probe_at``.
+    success, ``failing_since`` is when the first of them was, ``failed_at`` when we heard of the
+    last. After many, or when it asked for patience, nothing is sent before ``probe_at``. One that
+    let us wait is slow for us until ``slow_until``, at the least.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -58,8 +59,10 @@ class Endpoint(models.Model):
     disabled_at = models.DateTimeField(null=True)
     failures = models.IntegerField(default=0)
     failing_since = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
     probe_at = models.DateTimeField(null=True)
-    is_slow = models.BooleanField(default=False)  # its last try took long
+    is_slow = models.BooleanField(default=False)
+    slow_until = models.DateTimeField(null=True)
     version = models.IntegerField(default=1)  # counts changes of status
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

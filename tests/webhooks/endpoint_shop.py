@@ -38,6 +38,11 @@ class Told:
     def deliveries(self) -> list[Delivery]:
         return list(Delivery.objects.filter(endpoint_id=self.id).order_by("id"))
 
+    def newest(self) -> dict[str, Any]:
+        """Return the newest delivery as its merchant sees it."""
+        shown: list[dict[str, Any]] = self.shop.get(f"{self.path}deliveries/").json()["results"]
+        return shown[0]
+
 
 def make(shop: Shop, url: str, *, key: str = "", **asked: Any) -> Answer:
     return shop.post(ENDPOINTS, {"url": url, **asked}, Idempotency_Key=key or str(uuid4()))

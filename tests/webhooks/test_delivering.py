@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -19,7 +20,10 @@ from tests.webhooks.endpoint_shop import (
     wait,
 )
 from tests.webhooks.sinks import Sink
+from webhooks.delivering import DeliveryHandler
+from webhooks.posting import Heard, Post, Sender
 from webhooks.schedule import WAITS
+from webhooks.trail import Result
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -179,6 +183,20 @@ class TestWhatIsNotTaken:
         assert [one.status for one in endpoint.deliveries()] == ["succeeded"]
         assert len(sink.came) == 1
 
+    def test_is_given_fifteen_seconds_or_what_is_left_of_the_lease(self):
+        given = []
+
+        class Noting(Sender):
+            def send(self, post: Post, seconds: float = 0.0) -> Heard:
+                given.append(seconds)
+                return Heard(post.attempt_id, post.url, 1, Result.SUCCEEDED, 0.0)
+
+        handler, post = DeliveryHandler(Noting()), a_post()
+        for left in (100.0, 10.0):
+            handler.call(post, time.monotonic() + left)
+
+        assert given == [15.0, pytest.approx(7.0, abs=0.5)]
+
     @pytest.mark.parametrize("status", [429, 502, 504])
     def test_is_tried_when_the_receiver_says(self, sink: Sink, status):
         sink.statuses, sink.headers = [status], {"Retry-After": "4000"}
@@ -203,6 +221,10 @@ class TestWhatIsNotTaken:
         run_due()
 
         assert (wait() or timedelta()) < timedelta(seconds=7)
+
+
+def a_post() -> Post:
+    return Post(uuid4(), "https://example.com/", 1, "test", "evt_x", b"{}", [b"s" * 32], 0.0)
 
 
 def broken(*_: object) -> None:

@@ -7,21 +7,14 @@ from urllib.parse import parse_qsl
 import pytest
 
 from core.audit import AuditEntry
-from core.db import OPERATOR, acting_as, rows
+from core.db import OPERATOR, acting_as
 from tests.desk import Desk, page, text
-from tests.money import drain, run_due
-from tests.webhooks.endpoint_shop import Told, number, sell, told
-from tests.webhooks.sinks import Sink, a_sink
+from tests.money import drain, problem, run_due
+from tests.webhooks.endpoint_shop import Told, events, patch, sell, told
+from tests.webhooks.sinks import Sink
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 WHY = {"reason": "their server is on fire"}
-
-
-@pytest.fixture
-def sink(settings):
-    with a_sink() as made:
-        settings.WEBHOOK_TEST_HOSTS = frozenset({made.host})
-        yield made
 
 
 def button(desk: Desk, endpoint: Told, act: str) -> dict[str, str] | None:
@@ -79,9 +72,17 @@ def test_an_operator_disables_and_enables_with_a_reason(sink: Sink):
         ("webhook_endpoint.disabled", WHY["reason"]),
         ("webhook_endpoint.enabled", WHY["reason"]),
     ]
-    number()
-    found = rows("SELECT type FROM payments_event WHERE aggregatetype = 'webhook_endpoint'")
-    assert found == [("webhook_endpoint.disabled",)]
+    assert events("webhook_endpoint.disabled") == events("webhook_endpoint.enabled") == 1
+
+
+def test_what_an_operator_disabled_is_not_its_merchants_to_enable(sink: Sink):
+    endpoint = told(sink.url)
+    press(Desk(), endpoint, "disable")
+
+    answer = patch(endpoint.shop, endpoint.path, {"status": "enabled"})
+
+    assert problem(answer) == (409, "invalid-state")
+    assert endpoint.row.status == "disabled"
 
 
 def test_an_act_on_what_has_changed_is_refused(sink: Sink):

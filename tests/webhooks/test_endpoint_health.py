@@ -1,15 +1,12 @@
 """What an endpoint does says how it is sent to, and whether it is sent to at all."""
 
 import socket
-from datetime import timedelta
 
 import pytest
 
 from core.db import rows
-from payments.events import public_id
 from tests.money import drain, hurry, run_due
 from tests.webhooks.endpoint_shop import (
-    Told,
     attempts,
     events,
     number,
@@ -49,6 +46,40 @@ class TestAnEndpointThatChanged:
             assert len(new.came) == 1
             assert [one.status for one in endpoint.deliveries()] == ["succeeded"]
 
+    def test_is_not_judged_by_it_although_whoever_changed_it_had_to_wait(
+        self, sink: Sink, settings
+    ):
+        with a_sink() as new:
+            settings.WEBHOOK_TEST_HOSTS = frozenset({sink.host, new.host})
+            endpoint = told(sink.url, events=["payment.created"])
+            sell(endpoint.shop)
+
+            def answer(handler) -> None:
+                patch(endpoint.shop, endpoint.path, {"url": new.url})
+                # As if its transaction had begun before the try, and waited for the row.
+                rows("UPDATE webhooks_endpoint SET updated_at = updated_at - interval '1 minute'")
+                handler.send_response(410)
+                handler.end_headers()
+
+            sink.answer = answer
+            run_due()
+
+        assert (endpoint.row.status, endpoint.row.failures) == ("enabled", 0)
+
+    def test_is_judged_by_it_if_its_address_is_the_same(self, sink: Sink):
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop)
+
+        def answer(handler) -> None:
+            patch(endpoint.shop, endpoint.path, {"description": "Same place"})
+            handler.send_response(410)
+            handler.end_headers()
+
+        sink.answer = answer
+        run_due()
+
+        assert endpoint.row.disabled_by == "gone"
+
     def test_begins_anew_with_another_url(self, sink: Sink):
         sink.statuses = [500]
         endpoint = told(sink.url, events=["payment.created"])
@@ -72,6 +103,24 @@ class TestALane:
         number()
 
         assert lanes() == [f"deliver_slowly:{fanout.lane(endpoint.row).partition(':')[2]}"]
+
+    def test_stays_the_slow_one_for_a_while_although_the_next_try_is_soon_over(
+        self, sink: Sink, monkeypatch
+    ):
+        endpoint = told(sink.url, events=["payment.created"])
+        sell(endpoint.shop, 3)
+        with monkeypatch.context() as slow:
+            slow.setattr("webhooks.health.SLOW_SECONDS", 0.0)
+            run_due()
+        sell(endpoint.shop)
+
+        run_due()
+        soon = endpoint.row.is_slow
+        rows("UPDATE webhooks_endpoint SET slow_until = now()")
+        sell(endpoint.shop)
+        drain()
+
+        assert (soon, endpoint.row.is_slow, endpoint.row.slow_until) == (True, False, None)
 
     def test_is_the_usual_one_after_a_refusal_at_once(self, settings):
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -126,6 +175,19 @@ class TestAnEndpointThatIsGone:
         assert "status 500" in row.disabled_detail
         assert events("webhook_endpoint.disabled") == 1
 
+    def test_is_not_disabled_for_what_failed_long_before_it_was_sent_nothing(self, sink: Sink):
+        sink.statuses = [500]
+        endpoint = told(sink.url, events=["payment.created"])
+        rows(
+            "UPDATE webhooks_endpoint SET failures = 2, failed_at = now() - interval '37 hours',"
+            " failing_since = now() - interval '80 hours'"
+        )
+        sell(endpoint.shop)
+
+        run_due()
+
+        assert (endpoint.row.status, endpoint.row.failures) == ("enabled", 1)
+
     def test_has_what_waited_canceled(self, sink: Sink):
         sink.statuses = [410]
         endpoint = told(sink.url, events=["payment.created"])
@@ -145,80 +207,6 @@ class TestAnEndpointThatIsGone:
             ("failed", "endpoint_gone"),
             ("canceled", "endpoint_disabled"),
         }
-
-
-class TestAnEndpointThatHasFailedFiftyTimes:
-    def test_is_tried_once_a_minute_in_however_many_batches(self, sink: Sink):
-        sink.statuses = [500]
-        endpoint = failing(sink)
-        sell(endpoint.shop, 5)
-
-        run_due()
-        hurry()
-        run_due()
-
-        assert len(sink.came) == 1
-        assert sorted(one.tries for one in endpoint.deliveries()) == [0, 0, 0, 0, 1]
-        rows("UPDATE webhooks_endpoint SET probe_at = now()")
-        hurry()
-        run_due()
-        assert len(sink.came) == 2
-
-    def test_is_sent_everything_once_it_took_one(self, sink: Sink):
-        endpoint = failing(sink)
-        sell(endpoint.shop, 5)
-        run_due()
-        assert len(sink.came) == 1
-
-        hurry()
-        run_due()
-
-        assert len(sink.came) == 5
-        assert endpoint.row.probe_at is None
-
-    def test_has_the_others_wait_for_about_a_minute(self, sink: Sink):
-        sink.statuses = [500]
-        endpoint = failing(sink)
-        sell(endpoint.shop, 2)
-
-        run_due()
-
-        waits = "SELECT max(available_at) - now() FROM outbox_message WHERE state = 0"
-        assert timedelta(seconds=28) < rows(waits)[0][0] < timedelta(seconds=90)
-
-    def test_is_tried_at_once_with_what_its_merchant_asks_for(self, sink: Sink):
-        sink.statuses = [500]
-        endpoint = failing(sink)
-        sell(endpoint.shop, 5)
-        run_due()
-        tried = next(one for one in endpoint.deliveries() if one.tries)
-
-        assert endpoint.post(f"deliveries/{tried.id}/resend").status_code == 202
-        assert endpoint.post("test").status_code == 202
-        hurry()
-        run_due()
-
-        first, *more = [one.headers["webhook-id"] for one in sink.came]
-        test = endpoint.deliveries()[-1]
-        assert set(more) == {first, public_id(test.body_id)}
-        assert not any(one.is_asked for one in endpoint.deliveries())
-
-    def test_has_the_others_wait_longer_the_longer_it_has_failed(self, sink: Sink):
-        sink.statuses = [500]
-        endpoint = failing(sink)
-        rows("UPDATE webhooks_endpoint SET failing_since = now() - interval '2 days'")
-        sell(endpoint.shop, 2)
-
-        run_due()
-
-        waits = "SELECT max(available_at) - now() FROM outbox_message WHERE state = 0"
-        assert timedelta(minutes=4.9) < rows(waits)[0][0] < timedelta(minutes=15)
-
-
-def failing(sink: Sink) -> Told:
-    endpoint = told(sink.url, events=["payment.created"])
-    rows("UPDATE webhooks_endpoint SET failures = 50, failing_since = now()")
-    return endpoint
 
 
 def lanes() -> list[str]:

@@ -11,25 +11,19 @@ from tests.money import a_shop, drain, problem
 from tests.webhooks.endpoint_shop import (
     ENDPOINTS,
     delete,
+    events,
     make,
     numbers,
     patch,
     sell,
     told,
 )
-from tests.webhooks.sinks import Sink, a_sink
+from tests.webhooks.sinks import Sink
 from webhooks.models import Endpoint, EndpointSecret
 from webhooks.receivers import ENDPOINTS_MAX
 from webhooks.resolving import NotNow
 
 pytestmark = pytest.mark.usefixtures("committed_db")
-
-
-@pytest.fixture
-def sink(settings):
-    with a_sink() as made:
-        settings.WEBHOOK_TEST_HOSTS = frozenset({made.host})
-        yield made
 
 
 class TestANewEndpoint:
@@ -100,6 +94,26 @@ class TestANewEndpoint:
         assert first["Retry-After"] == "1"
         assert second.status_code == 201
 
+    def test_whose_name_servers_take_long_lets_its_merchant_wait_and_nobody_else(self, monkeypatch):
+        asked = []
+
+        def slow(host, _):
+            asked.append(host)
+            return ["93.184.216.34"]
+
+        shop, other = a_shop(), a_shop()
+        monkeypatch.setattr("webhooks.api.resolve", slow)
+        with monkeypatch.context() as long:
+            long.setattr("webhooks.sparing.PATIENCE_SECONDS", -1.0)
+            assert make(shop, "https://slow.example.com/").status_code == 201
+
+        again, others = make(shop, "https://a.example.com/"), make(other, "https://b.example.com/")
+
+        assert (problem(again), others.status_code) == ((503, "overloaded"), 201)
+        assert asked == ["slow.example.com", "b.example.com"]
+        monkeypatch.setattr("webhooks.sparing._resting_until", {})
+        assert make(shop, "https://c.example.com/").status_code == 201
+
     @pytest.mark.parametrize(
         ("body", "status"),
         [
@@ -108,8 +122,10 @@ class TestANewEndpoint:
             ({"events": []}, 422),
             ({"events": ["payment"]}, 422),
             ({"events": ["payment.*"]}, 422),
+            ({"events": ["payment.suceeded"]}, 422),
+            ({"events": ["webhook_endpoint.test"]}, 422),
             ({"events": ["Payment.succeeded"]}, 422),
-            ({"events": ["a.b"] * 101}, 422),
+            ({"events": ["payment.created"] * 101}, 422),
             ({"description": ""}, 422),
             ({"secret": "whsec_mine"}, 400),
             ({"url": None}, 400),
@@ -166,6 +182,7 @@ class TestAnEndpoint:
 
         assert (off.json()["status"], off.json()["disabled_by"]) == ("disabled", "merchant")
         assert (on.json()["status"], on.json()["disabled_by"]) == ("enabled", None)
+        assert events("webhook_endpoint.disabled") == events("webhook_endpoint.enabled") == 1
         assert [json.loads(came.body)["number"] for came in sink.came] == [
             numbers("payment.created")[-1]
         ]

@@ -4,58 +4,60 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager, suppress
 from uuid import uuid4
 
 import pytest
 
 from tests.webhooks.certificates import made_for
-from tests.webhooks.sinks import Sink, a_sink
+from tests.webhooks.sinks import Sink
 from webhooks import resolving, wire
 from webhooks.posting import ANSWER_BYTES_MAX, EXCERPT_BYTES, Post, Sender
-from webhooks.resolving import NotNow, resolve
 from webhooks.trail import Result
 
 A_SECRET = b"s" * 32
 
 
-@pytest.fixture
-def sink(settings):
-    with a_sink() as made:
-        settings.WEBHOOK_TEST_HOSTS = frozenset({made.host})
-        yield made
-
-
 def a_post(url: str) -> Post:
     return Post(
-        uuid4(), url, "test", "evt_x", b'{"a":1}', [A_SECRET], time.time() - time.monotonic()
+        uuid4(), url, 1, "test", "evt_x", b'{"a":1}', [A_SECRET], time.time() - time.monotonic()
     )
+
+
+@contextmanager
+def listening(speak: Callable[[socket.socket], None], settings):
+    """Give the URL of a listener that does this with the first connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        settings.WEBHOOK_TEST_HOSTS = frozenset({f"127.0.0.1:{port}"})
+
+        def serve() -> None:
+            line, _ = server.accept()
+            with line:
+                speak(line)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{port}/"
+        thread.join()
 
 
 @contextmanager
 def speaking(*pieces: bytes, pause: float = 0.0, settings):
     """Give the URL of a listener that says these, with a pause after each, and then nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        settings.WEBHOOK_TEST_HOSTS = frozenset({f"127.0.0.1:{port}"})
-        ended = threading.Event()
+    ended = threading.Event()
 
-        def speak() -> None:
-            line, _ = server.accept()
-            with line:
-                try:
-                    for piece in pieces:
-                        line.sendall(piece)
-                        ended.wait(pause)
-                    ended.wait(5)
-                except OSError:
-                    pass
+    def speak(line: socket.socket) -> None:
+        with suppress(OSError):
+            for piece in pieces:
+                line.sendall(piece)
+                ended.wait(pause)
+            ended.wait(5)
 
-        thread = threading.Thread(target=speak, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{port}/"
+    with listening(speak, settings) as url:
+        yield url
         ended.set()
-        thread.join()
 
 
 class TestTheRequest:
@@ -91,6 +93,41 @@ class TestAnAnswer:
         assert heard.result is Result.SUCCEEDED
         assert len(heard.excerpt.encode()) <= EXCERPT_BYTES
 
+    def test_is_read_up_to_64_kb_and_no_further(self, settings):
+        said = 0
+
+        def speak(line: socket.socket) -> None:
+            nonlocal said
+            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            with suppress(OSError):
+                while said < 1_000_000_000:
+                    said += line.send(b"x" * 65_536)
+
+        with listening(speak, settings) as url:
+            heard = Sender().send(a_post(url))
+
+        assert (heard.result, heard.status_code) == (Result.SUCCEEDED, 200)
+        # The rest is what the system takes in before anybody reads.
+        assert said < 50_000_000
+
+    def test_is_cut_at_so_many_bytes(self):
+        one, other = socket.socketpair()
+        with one, other:
+            other.sendall(b"x" * (ANSWER_BYTES_MAX + 10_000))
+            line = wire.Wire(one, time.monotonic() + 5, ANSWER_BYTES_MAX)
+
+            assert len(line.makefile("rb").read()) == ANSWER_BYTES_MAX
+            assert line.is_cut
+
+    @pytest.mark.parametrize("hints", [1, 3])
+    def test_is_not_what_only_hints_at_it(self, hints, settings):
+        head = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" * hints
+        end = b"HTTP/1.1 204 No Content\r\n\r\n"
+        with speaking(head, end, settings=settings) as url:
+            heard = Sender().send(a_post(url), 2.0)
+
+        assert (heard.result, heard.status_code) == (Result.SUCCEEDED, 204)
+
     def test_that_repeats_a_secret_is_kept_without_it(self, sink: Sink):
         sink.content = "card 4111111111111111 whsec_abcdefgh1234 é\x00".encode() * 40
 
@@ -115,6 +152,7 @@ class TestAnAnswer:
             b"SSH-2.0-OpenSSH\r\n\r\n",
             b"\r\n" * 1000,
             b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000,
+            b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000,
             b"",
         ],
     )
@@ -168,43 +206,6 @@ class TestAnAnswer:
             began = time.monotonic()
             with wire.connect(["127.0.0.1", "127.0.0.2"], port, "x", None, began + 2.0) as line:
                 assert line.getpeername()[0] == "127.0.0.2"
-
-
-class TestANameServer:
-    @pytest.fixture(autouse=True)
-    def _hanging(self, monkeypatch):
-        released = threading.Event()
-        monkeypatch.setattr(resolving, "_ask", lambda host: released.wait(10) and [host])
-        yield
-        released.set()
-
-    def test_that_hangs_is_not_asked_by_more_threads_than_there_are(self, monkeypatch):
-        monkeypatch.setattr(resolving, "THREADS", 1)
-        for host in ("first.example.com", "second.example.com"):
-            with pytest.raises(NotNow, match=host):
-                resolve(host, 0.1)
-
-        assert [host for _, host in resolving._asked] == ["first.example.com"]
-
-
-def unanswered(code: int):
-    def answer(*_, **__):
-        raise socket.gaierror(code, "told")
-
-    return answer
-
-
-def test_a_name_is_unknown_if_a_server_says_so(monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", unanswered(socket.EAI_NONAME))
-
-    assert resolve("a.example.com", 5) == []
-
-
-def test_a_name_is_not_unknown_because_no_server_answers(monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", unanswered(socket.EAI_AGAIN))
-
-    with pytest.raises(NotNow):
-        resolve("a.example.com", 5)
 
 
 class TestTheOtherSide:

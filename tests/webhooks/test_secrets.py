@@ -11,19 +11,12 @@ from core.caches import forget
 from core.db import rows
 from tests.money import drain, hurry, problem, run_due
 from tests.webhooks.endpoint_shop import sell, told
-from tests.webhooks.sinks import Sink, a_sink
+from tests.webhooks.sinks import Sink
 from webhooks import keeping
 from webhooks.models import Endpoint, EndpointSecret
 from webhooks.sealing import CannotOpen
 
 pytestmark = pytest.mark.usefixtures("committed_db")
-
-
-@pytest.fixture
-def sink(settings):
-    with a_sink() as made:
-        settings.WEBHOOK_TEST_HOSTS = frozenset({made.host})
-        yield made
 
 
 class TestARotation:

@@ -83,7 +83,7 @@ def resolving(*answers):
 
 
 def a_post(url: str, mode: str = "test") -> Post:
-    return Post(uuid4(), url, mode, "evt_x", b"{}", [b"s" * 32], time.time() - time.monotonic())
+    return Post(uuid4(), url, 1, mode, "evt_x", b"{}", [b"s" * 32], time.time() - time.monotonic())
 
 
 class TestAURL:

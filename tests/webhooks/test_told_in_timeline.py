@@ -6,16 +6,9 @@ from payments.events import public_id
 from payments.models import Event
 from tests.money import drain
 from tests.webhooks import endpoint_shop
-from tests.webhooks.sinks import Sink, a_sink
+from tests.webhooks.sinks import Sink
 
 pytestmark = pytest.mark.usefixtures("committed_db")
-
-
-@pytest.fixture
-def sink(settings):
-    with a_sink() as made:
-        settings.WEBHOOK_TEST_HOSTS = frozenset({made.host})
-        yield made
 
 
 def test_a_delivery_stands_behind_its_event(sink: Sink):
