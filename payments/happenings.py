@@ -80,13 +80,14 @@ def _made(subject: Subject, _: Timeline) -> Iterator[Entry]:
 
 def _answers(made: Sequence[tuple[UUID, UUID]]) -> list[tuple[Any, ...]]:
     """Return the answers to the requests that made these, by what each was about."""
-    values = [(one, about, _upto(one)) for one, about in made]
+    values = [(one, about, later(one, _ANSWERED_WITHIN)) for one, about in made]
     return rows_of_values(ANSWERS, "(%s::uuid, %s::uuid, %s::uuid)", values)
 
 
-def _upto(made: UUID) -> UUID:
+def later(made: UUID, by: timedelta) -> UUID:
+    """Return the smallest id that is made so much later than this one."""
     # The first 48 bits of a UUIDv7 are milliseconds.
-    return smallest_uuid7((made.int >> 80) / 1000 + _ANSWERED_WITHIN.total_seconds())
+    return smallest_uuid7((made.int >> 80) / 1000 + by.total_seconds())
 
 
 def _attempts(subject: Subject, _: Timeline) -> Iterator[Entry]:
@@ -230,22 +231,28 @@ def _surplus(subject: Subject) -> list[UUID]:
 def _messages(subject: Subject, before: Timeline) -> Iterator[Entry]:
     causes = {entry.cause for entry in before.entries if entry.cause}
     for one in messages_of(subject.operation_ids, causes)[:_ASKED_FOR]:
-        yield Entry(
-            kind="message",
-            id=one.id,
-            at=one.created_at,
-            object=subject.object(one.subject_id),
-            facts={
-                "does": one.kind,
-                "state": State(one.state).name.lower(),
-                "due_at": timestamp(one.available_at),
-                "starts": one.starts,
-                "failures": one.failures,
-                "finished_at": timestamp(one.finished_at),
-                "request_id": one.trace or None,
-            },
-            xid=_number(one.xid),
-        )
+        yield of_message(one, subject.object(one.subject_id))
+
+
+def of_message(one: Message, about: tuple[str, UUID], cause: UUID | None = None) -> Entry:
+    """Return the entry of a message that does something about this."""
+    return Entry(
+        kind="message",
+        id=one.id,
+        at=one.created_at,
+        object=about,
+        facts={
+            "does": one.kind,
+            "state": State(one.state).name.lower(),
+            "due_at": timestamp(one.available_at),
+            "starts": one.starts,
+            "failures": one.failures,
+            "finished_at": timestamp(one.finished_at),
+            "request_id": one.trace or None,
+        },
+        xid=_number(one.xid),
+        cause=cause,
+    )
 
 
 def messages_of(operations: Sequence[UUID], made: Iterable[UUID]) -> list[Message]:

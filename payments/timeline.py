@@ -18,7 +18,7 @@ ROWS_MAX = 200
 # Within one transaction, causes first.
 KINDS = (
     *("request", "operator_act", "provider_event", "attempt", "answer", "notice"),
-    *("state_change", "ledger_line", "event", "message", "delivery"),
+    *("state_change", "ledger_line", "event", "delivery", "message"),
 )
 _RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 # What a message does, its attempt, the answer, and what follows from that.

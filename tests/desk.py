@@ -57,6 +57,14 @@ class Desk:
         return text(answer)
 
 
+def timeline(desk: Desk, payment_id: Any) -> list[str]:
+    """Return the lines of a payment's timeline as its page shows them."""
+    shown = desk.get(page("payments.payment", payment_id)).content.decode()
+    table = shown[shown.index("Timeline") :]
+    found = re.findall(r"<tr>(.*?)</tr>", table[: table.index("</table>")], re.DOTALL)[1:]
+    return [" ".join(unescape(re.sub("<[^>]+>", " ", row)).split()) for row in found]
+
+
 def text(answer: Answer) -> str:
     """Return what a person reads on a page."""
     main = answer.content.decode().partition('<main id="content-start"')[2]

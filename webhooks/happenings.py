@@ -1,12 +1,22 @@
 """What a payment's timeline says of webhooks (``payments.timeline``)."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Q
 
 from core.db import database_time
+from outbox import listing
+from outbox.models import Message
+from payments.happenings import later, of_message
 from payments.representation import timestamp
 from payments.timeline import ROWS_MAX, SOURCES, Entry, Subject, Timeline, masked
-from webhooks.models import Delivery, ProviderEvent
+from webhooks.models import Delivery, DeliveryAttempt, ProviderEvent
 from webhooks.rendering import delivery_dict
+
+# A provider's event and its message are of one transaction.
+_STAGED_WITHIN = timedelta(seconds=2)
 
 
 def provider_events(subject: Subject, before: Timeline) -> Iterator[Entry]:
@@ -56,4 +66,34 @@ def deliveries(_: Subject, before: Timeline) -> Iterator[Entry]:
         )
 
 
-SOURCES.extend((provider_events, deliveries))
+def messages(_: Subject, before: Timeline) -> Iterator[Entry]:
+    """Yield the messages that apply the provider's webhooks, and that deliver ours."""
+    about = {
+        entry.id: entry.object
+        for entry in before.entries
+        if entry.kind in {"provider_event", "delivery"}
+    }
+    found = {one.id: one for one in listing.about(list(about))}
+    for part in (_applied(before), _delivered(before)):
+        found |= {one.id: one for one in part}
+    for one in sorted(found.values(), key=lambda message: message.id)[: ROWS_MAX + 1]:
+        yield of_message(one, about[one.subject_id], cause=one.subject_id)
+
+
+def _applied(before: Timeline) -> list[Message]:
+    """Return the messages of provider events, which nothing finds by their subjects once done."""
+    staged = Q()
+    for one in before.ids("provider_event"):
+        staged |= Q(subject_id=one, id__gt=one, id__lt=later(one, _STAGED_WITHIN))
+    return list(Message.objects.filter(staged)) if staged else []
+
+
+def _delivered(before: Timeline) -> list[Message]:
+    tried = DeliveryAttempt.objects.filter(delivery__in=before.ids("delivery"))
+    made: list[UUID] = list(
+        tried.order_by("message_id").values_list("message_id", flat=True).distinct()[: ROWS_MAX + 1]
+    )
+    return list(Message.objects.filter(id__in=made))
+
+
+SOURCES.extend((provider_events, deliveries, messages))
