@@ -8,12 +8,14 @@ from uuid import uuid4
 import pytest
 from django.db import connections
 
-from core.db import rows
+from core.db import rows, transaction
+from outbox.handling import Started
 from tests.money import drain, hurry, problem, run_due
 from tests.webhooks.conftest import SILENT
 from tests.webhooks.endpoint_shop import attempts, number, patch, sell, told, wait
 from tests.webhooks.sinks import Sink
 from webhooks import resending
+from webhooks.delivering import DeliveryHandler
 from webhooks.models import Delivery, DeliveryAttempt
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -98,6 +100,24 @@ def test_sending_again_happens_although_the_try_under_way_succeeds(sink: Sink):
     (delivery,) = endpoint.deliveries()
     assert (between, delivery.status, delivery.tries) == ("pending", "succeeded", 1)
     assert not delivery.is_asked
+
+
+def test_sending_again_is_not_done_by_a_success_of_a_worker_that_came_too_late(sink: Sink):
+    endpoint = told(sink.url, events=["payment.created"])
+    sell(endpoint.shop)
+    run_due()
+    ((message_id, epoch),) = rows("SELECT message_id, epoch FROM webhooks_deliveryattempt")
+    (delivery,) = endpoint.deliveries()
+    endpoint.post(f"deliveries/{delivery.id}/resend")
+    late = Started(message_id, epoch, "deliver", "deliver:x", delivery.id, 1, 0, 25, "")
+
+    with transaction():
+        DeliveryHandler().refold(DeliveryHandler().load([delivery.id]), [late])
+    between = endpoint.deliveries()[0].status
+    run_due()
+
+    assert between == "pending"
+    assert len(sink.came) == 2
 
 
 def test_sending_again_happens_once_for_one_key(sink: Sink):
