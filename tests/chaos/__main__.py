@@ -32,6 +32,7 @@ FOLDER = ROOT / ".local" / "chaos"
 SAY_EVERY_SECONDS = 5.0
 POLL_SECONDS = 0.1
 ANSWERS_SECONDS = 60.0
+USUAL = {"rate": 12.0, "slots": 2, "profile": "storm", "settle": 120.0}
 # Servers are started here, never used where they are.
 _NOT_HERE = (
     *("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_OPERATOR_URL", "DATABASE_ROLE"),
@@ -154,12 +155,18 @@ def _report(run: Run) -> None:
     for text in run.found.broken:
         show(f"\n{text}")
     if run.found.exit_code == 1:
-        asked = run.asked
-        only = "" if asked.all_faults else " FAULTS=" + ",".join(asked.faults)
-        show(f"\nreplay: make chaos SEED={asked.seed} DURATION={asked.duration:g}{only}")
+        show(f"\nreplay: {_replay(run.asked)}")
     elif run.found.exit_code:
         show("\nneither a stale delivery nor a fence rejection was met: this run shows nothing")
     show(run.found.line)
+
+
+def _replay(asked: argparse.Namespace) -> str:
+    only = "" if asked.all_faults else " FAULTS=" + ",".join(asked.faults)
+    given = {name: getattr(asked, name) for name in USUAL}
+    other = " ".join(f"--{name} {value}" for name, value in given.items() if value != USUAL[name])
+    arguments = f' ARGS="{other}"' if other else ""
+    return f"make chaos SEED={asked.seed} DURATION={asked.duration:g}{only}{arguments}"
 
 
 def _table(title: str, rows: Iterable[tuple[object, int]]) -> None:
@@ -182,10 +189,11 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     add("--duration", type=float, default=float(env("DURATION") or 180), help="seconds (180)")
     add("--seed", type=int, default=int(env("SEED") or secrets.randbelow(1 << 31)))
     add("--faults", default=env("FAULTS") or "", help="only these, with commas between (all)")
-    add("--rate", type=float, default=12.0, help="payments a second that are begun (12)")
-    add("--slots", type=int, default=2, help="slots of each of three workers (2)")
-    add("--profile", default="storm", help="how the provider behaves, docs/simulator.md (storm)")
-    add("--settle", type=float, default=120.0, help="seconds in which all has to settle (120)")
+    add("--rate", type=float, help="payments a second that are begun (12)")
+    add("--slots", type=int, help="slots of each of three workers (2)")
+    add("--profile", help="how the provider behaves, docs/simulator.md (storm)")
+    add("--settle", type=float, help="seconds in which all has to settle (120)")
+    parser.set_defaults(**USUAL)
     asked = parser.parse_args(arguments)
     asked.all_faults = not asked.faults
     asked.faults = [name for name in asked.faults.split(",") if name] or list(schedule.KINDS)

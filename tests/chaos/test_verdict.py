@@ -4,8 +4,24 @@ import pytest
 
 from dispatcher import window
 from tests.chaos import watch
+from tests.chaos.__main__ import _arguments, _replay
 from tests.chaos.schedule import KINDS
 from tests.chaos.verdict import Verdict, shows_fences
+
+
+@pytest.mark.parametrize(
+    ("given", "replay"),
+    [
+        ([], "make chaos SEED=3 DURATION=180"),
+        (["--faults", "kill,zombie"], "make chaos SEED=3 DURATION=180 FAULTS=kill,zombie"),
+        (
+            ["--slots", "4", "--profile", "calm"],
+            'make chaos SEED=3 DURATION=180 ARGS="--slots 4 --profile calm"',
+        ),
+    ],
+)
+def test_how_to_have_a_run_again_has_all_that_was_asked(given, replay):
+    assert _replay(_arguments(["--seed", "3", *given])) == replay
 
 
 def verdict(**numbers):
