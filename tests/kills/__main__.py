@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from config.stack.speech import show
+from tests.checkout import code
 from tests.kills import matrix, page
 from tests.kills.case import BROKEN, CALM, Case, Result
 from tests.kills.ground import PLACES_MAX
@@ -44,7 +45,7 @@ def main() -> int:
     data |= {
         "planned": len(planned),
         "jobs": asked.jobs,
-        "code": page.code(),
+        "code": code(),
         "seconds": data["seconds"] + round(time.monotonic() - began),
         "unreached": matrix.unreached({name: Counter(one) for name, one in reached.items()}),
         "cases": [*data["cases"], *(one.as_dict() for one in told.results)],

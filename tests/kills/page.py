@@ -1,10 +1,8 @@
 """Writes what a run found: every case as JSON, and a page for people."""
 
 import json
-import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ from core.known_kill_points import POINTS
 from tests.kills.case import BROKEN, HELD, UNREACHED
 from tests.kills.registry import KILL, STOP, WAKE
 from tests.kills.scenarios import SCENARIOS
-from tests.servers import ROOT
 
 PAGE, JSON = "kill-matrix.md", "kill-matrix.json"
 _INTRO = """# The kill matrix
@@ -52,13 +49,6 @@ def keep(path: Path, data: Mapping[str, Any]) -> None:
     lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in data["cases"])
     text = json.dumps(head, indent=2)[:-2] + f',\n  "cases": [\n{lines}\n]}}\n'
     path.write_text(text, encoding="utf-8")
-
-
-def code() -> str:
-    """Return the day, and the commit that is checked out."""
-    told = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    done = subprocess.run(told, cwd=ROOT, capture_output=True, text=True, check=False)
-    return f"{datetime.now(UTC):%Y-%m-%d}, code of {done.stdout.strip() or 'no commit'}"
 
 
 def page(data: Mapping[str, Any]) -> str:

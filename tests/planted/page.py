@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from tests.checkout import code
 from tests.planted.finding import Found
 from tests.planted.planting import Mistake
 
@@ -38,15 +39,16 @@ itself is shown by `tests/ledger/test_books.py` only.
 """
 
 
-def page(mistakes: Iterable[Mistake], found: Mapping[str, Found]) -> str:
-    """Return the page."""
+def page(mistakes: Iterable[Mistake], found: Mapping[str, Found], of: str) -> str:
+    """Return the page, which says of which code it is."""
     rows = [_row(one, found.get(one.name)) for one in mistakes]
     head = [
         "| mistake | what is wrong | found by | which says | seconds |",
         "|---|---|---|---|---|",
     ]
     caught = sum(bool(one.by) for one in found.values())
-    said = f"## What was found\n\n{len(rows)} mistakes, {len(found)} looked for, {caught} found.\n"
+    counts = f"{len(rows)} mistakes, {len(found)} looked for, {caught} found; {of}."
+    said = f"## What was found\n\n{counts}\n"
     return "\n".join([_INTRO, said, *head, *rows]) + "\n"
 
 
@@ -77,4 +79,4 @@ def keep(path: Path, found: Mapping[str, Found]) -> None:
 
 def write(folder: Path, mistakes: Iterable[Mistake], found: Mapping[str, Found]) -> None:
     """Write the page."""
-    (folder / PAGE).write_text(page(mistakes, found), encoding="utf-8")
+    (folder / PAGE).write_text(page(mistakes, found, code()), encoding="utf-8")

@@ -51,9 +51,9 @@ def test_the_page_shows_what_was_missed(tmp_path):
     known = {found.name: Found(found.name, "a|b", 3), missed.name: Found(missed.name, "", 4)}
     page.keep(tmp_path / "kept.json", known)
 
-    text = page.page((found, missed), page.kept(tmp_path / "kept.json"))
+    text = page.page((found, missed), page.kept(tmp_path / "kept.json"), "code of abc")
 
-    assert "2 mistakes, 2 looked for, 1 found." in text
+    assert "2 mistakes, 2 looked for, 1 found; code of abc." in text
     assert "| a\\|b | 3 |" in text
     assert "| **missed** | 4 |" in text
 
