@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 
+import psycopg2
+
 from tests.kills import case as cases
 from tests.kills.case import Case, Result
 from tests.kills.ground import ground
@@ -74,9 +76,27 @@ class Runner:
         self._tell(result)
 
 
+# How things stand in the database where something did not happen.
+_STANDING = (
+    """
+    SELECT kind, lane, state, epoch, alone, worker, starts, failures, lost, last_error,
+           available_at - now(), lease_until - now(), started_at - now()
+    FROM outbox_message ORDER BY id
+    """,
+    """
+    SELECT pid, application_name, state, wait_event_type, wait_event, now() - xact_start,
+           now() - state_change, pg_blocking_pids(pid), left(query, 300)
+    FROM pg_stat_activity WHERE datname = current_database() ORDER BY pid
+    """,
+)
+
+
 def _keep(place: Place, result: Result) -> None:
     """Keep logs, journal and the provider's books of a case that failed."""
     into = KEPT / str(result.case).replace("/", ".").replace(":", "-")
     shutil.rmtree(into, ignore_errors=True)
     shutil.copytree(place.folder, into, ignore=shutil.ignore_patterns("metrics", "*-shm", "*.lock"))
     (into / "trouble.txt").write_text(result.trouble + "\n\n" + "\n".join(result.trace) + "\n")
+    with suppress(psycopg2.Error):
+        found = [f"{sql.strip()}\n  " + "\n  ".join(map(str, place.rows(sql))) for sql in _STANDING]
+        (into / "standing.txt").write_text("\n\n".join(found) + "\n")
