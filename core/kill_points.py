@@ -93,13 +93,17 @@ class Armed:
         """
         if name not in POINTS:
             raise KeyError(name)
-        if self._hits:
-            action, seconds = self._noted(name)
-        else:
-            with self._lock:
-                self._counts[name] += 1
-                action, seconds = self._due(name, self._counts[name])
+        with self._lock:
+            action, seconds = self._noted(name) if self._hits else self._counted(name)
+            if action == "stop":
+                # Frozen elsewhere, another thread of ours could hold the file's lock all the time.
+                _stop(name, seconds)
+                return
         _ACTS[action](name, seconds)
+
+    def _counted(self, name: str) -> tuple[str, float]:
+        self._counts[name] += 1
+        return self._due(name, self._counts[name])
 
     def _due(self, name: str, count: int) -> tuple[str, float]:
         for arm in self._arms.get(name, ()):

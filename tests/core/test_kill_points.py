@@ -1,11 +1,14 @@
 """Kill points: every one is where the registry says, does what it is told, and else nothing."""
 
 import ast
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -37,8 +40,8 @@ def _named() -> Counter[str]:
     return Counter(str(name.value) for name in named if isinstance(name, ast.Constant))
 
 
-def _in_a_child(act: Callable[[], object]) -> int:
-    """Return how a forked process ends, or is stopped, that does this."""
+def _forked(act: Callable[[], object]) -> int:
+    """Return the process that does this."""
     with warnings.catch_warnings():
         # Newer Pythons warn of the threads of other tests; the child only touches its own.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -46,6 +49,12 @@ def _in_a_child(act: Callable[[], object]) -> int:
     if not child:
         act()
         os._exit(7)
+    return child
+
+
+def _in_a_child(act: Callable[[], object]) -> int:
+    """Return how a forked process ends, or is stopped, that does this."""
+    child = _forked(act)
     _, status = os.waitpid(child, os.WUNTRACED)
     if os.WIFSTOPPED(status):
         os.kill(child, signal.SIGKILL)
@@ -114,6 +123,32 @@ def test_processes_that_share_a_file_count_together_and_leave_a_trace(tmp_path):
     assert [os.WIFSIGNALED(end) for end in ends] == [False, True, False]
     trace = [line.split()[:3] for line in hits.read_text().splitlines()]
     assert trace == [[POINT, "1", "-"], [POINT, "2", "kill"], [POINT, "3", "-"]]
+
+
+def _freeze_among_others(armed: Armed) -> None:
+    def count() -> None:
+        while True:
+            armed("web.after_create")
+
+    for _ in range(6):
+        threading.Thread(target=count, daemon=True).start()
+    time.sleep(0.05)
+    armed(POINT)
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_who_freezes_holds_nobody_up_who_counts_in_the_same_file(tmp_path, attempt):
+    hits = tmp_path / "hits"
+    armed = Armed(parse(f"{POINT}:1:stop"), str(hits))
+    child = _forked(lambda: _freeze_among_others(armed))
+    os.waitpid(child, os.WUNTRACED)
+
+    try:
+        with hits.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_an_armed_process_refuses_a_point_that_is_not_in_the_registry():
