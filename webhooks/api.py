@@ -20,12 +20,11 @@ from core.errors import Problem
 from core.idempotency import Answer
 from core.kill_points import reached
 from core.logging import bind, current
-from core.newest import chosen, newest
 from core.pagination import NewestFirst
 from core.viewsets import Door
 from payments.openapi import ERRORS, IDEMPOTENCY_KEY
 from webhooks import endpoints, keeping, resending
-from webhooks.models import Delivery, DeliveryAttempt, Endpoint
+from webhooks.models import Delivery, Endpoint
 from webhooks.rendering import attempt_dict, delivery_dict, endpoint_dict, to_json
 from webhooks.resolving import resolve
 from webhooks.serializers import (
@@ -41,11 +40,9 @@ from webhooks.serializers import (
     RotationWrite,
 )
 from webhooks.sparing import sparing
+from webhooks.trail import newest_attempts
 
 READ, WRITE = "webhooks:read", "webhooks:write"
-# Twice as many as a schedule has.
-ATTEMPTS_SHOWN = 20
-NEWEST_ATTEMPTS = newest("webhooks_deliveryattempt", "delivery_id")
 
 
 def _once(request: Request, make: Callable[[], Answer]) -> HttpResponse:
@@ -276,7 +273,6 @@ def _delivery_answer(delivery: Delivery) -> Answer:
 def _shown(deliveries: list[Delivery]) -> list[dict[str, Any]]:
     now = database_time()
     attempts: dict[UUID, list[dict[str, Any]]] = {one.id: [] for one in deliveries}
-    last = chosen(NEWEST_ATTEMPTS, list(attempts), ATTEMPTS_SHOWN)
-    for attempt in DeliveryAttempt.objects.filter(id__in=last).order_by("id"):
+    for attempt in newest_attempts(list(attempts)).order_by("id"):
         attempts[attempt.delivery_id].append(attempt_dict(attempt, now))
     return [{**delivery_dict(one, now), "attempts": attempts[one.id]} for one in deliveries]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from uuid import UUID
 
 from django.db.models import Q
 
@@ -12,8 +11,9 @@ from outbox.models import Message
 from payments.happenings import later, of_message
 from payments.representation import timestamp
 from payments.timeline import ROWS_MAX, SOURCES, Entry, Subject, Timeline, masked
-from webhooks.models import Delivery, DeliveryAttempt, ProviderEvent
+from webhooks.models import Delivery, ProviderEvent
 from webhooks.rendering import delivery_dict
+from webhooks.trail import newest_attempts
 
 # A provider's event and its message are of one transaction.
 _STAGED_WITHIN = timedelta(seconds=2)
@@ -89,10 +89,8 @@ def _applied(before: Timeline) -> list[Message]:
 
 
 def _delivered(before: Timeline) -> list[Message]:
-    tried = DeliveryAttempt.objects.filter(delivery__in=before.ids("delivery"))
-    made: list[UUID] = list(
-        tried.order_by("message_id").values_list("message_id", flat=True).distinct()[: ROWS_MAX + 1]
-    )
+    tried = newest_attempts(before.ids("delivery"))
+    made = set(tried.values_list("message_id", flat=True))
     return list(Message.objects.filter(id__in=made))
 
 

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from core.meanings import Rows, means
 from core.portable import time
-from webhooks.api import NEWEST_ATTEMPTS
 from webhooks.applying import _WRITE_APPLIED, _WRITE_PARKED
 from webhooks.ingress import _STORE
 from webhooks.models import Delivery, DeliveryAttempt, ProviderEvent
 from webhooks.progress import ANSWER, PROGRESS, WRITE
+from webhooks.trail import NEWEST_ATTEMPTS
 
 
 @means(_STORE)

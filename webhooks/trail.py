@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from core.ids import uuid7
 from core.models import Mode, one_of
+from core.newest import chosen, newest
 from core.schema import XidField
 from webhooks.receivers import Endpoint
 
@@ -164,6 +165,17 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {self.result or 'unanswered'}"
+
+
+# Twice as many as a schedule has.
+ATTEMPTS_SHOWN = 20
+NEWEST_ATTEMPTS = newest("webhooks_deliveryattempt", "delivery_id")
+
+
+def newest_attempts(deliveries: list[UUID]) -> models.QuerySet[DeliveryAttempt]:
+    """Return the last attempts of each of these, however many there were."""
+    shown = chosen(NEWEST_ATTEMPTS, deliveries, ATTEMPTS_SHOWN)
+    return DeliveryAttempt.objects.filter(id__in=shown)
 
 
 def beginnings(attempts: Iterable[UUID]) -> dict[UUID, datetime]:

@@ -10,8 +10,8 @@ from tests.money import drain, hurry, run_due
 from tests.webhooks.conftest import SILENT
 from tests.webhooks.endpoint_shop import numbers, sell, told
 from tests.webhooks.sinks import Sink
-from webhooks.api import NEWEST_ATTEMPTS
 from webhooks.models import DeliveryAttempt
+from webhooks.trail import NEWEST_ATTEMPTS
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
